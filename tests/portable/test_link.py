@@ -1,0 +1,90 @@
+"""The HAN serial link's framing, on both interpreters."""
+
+from hal.link import FrameReceiver, encode, encoded_limit, fcs16
+
+
+def frames_of(wire, receiver=None, step=None):
+    receiver = receiver or FrameReceiver()
+    out = []
+    at = 0
+    while at < len(wire):
+        end = len(wire) if step is None else min(len(wire), at + step)
+        at = receiver.feed(wire, at, end)
+        if receiver.ready:
+            out.append(bytes(receiver.buffer[: receiver.length]))
+    return out, receiver
+
+
+def framed(contents):
+    out = bytearray(encoded_limit(len(contents)))
+    return bytes(out[: encode(contents, len(contents), out)])
+
+
+def test_fcs_check_value():
+    assert fcs16(b"123456789", 0, 9) == 0x906E
+
+
+def test_round_trip_of_every_byte_value():
+    contents = bytes(range(256))
+    wire = framed(contents)
+    assert wire[0] == 0x7E and wire[-1] == 0x7E and 0x7E not in wire[1:-1]
+    assert frames_of(wire)[0] == [contents]
+
+
+def test_any_split():
+    wire = framed(b"\x7e\x7d hello") + framed(b"second frame")
+    for step in range(1, len(wire)):
+        assert frames_of(wire, step=step)[0] == [b"\x7e\x7d hello", b"second frame"]
+
+
+def test_one_flag_ends_and_starts():
+    wire = framed(b"first") + framed(b"second")[1:]
+    assert frames_of(wire)[0] == [b"first", b"second"]
+
+
+def test_wrong_fcs_is_dropped_and_counted():
+    wire = bytearray(framed(b"payload"))
+    wire[3] ^= 1
+    out, receiver = frames_of(bytes(wire) + framed(b"good"))
+    assert out == [b"good"] and receiver.dropped == 1 and receiver.frames == 1
+
+
+def test_abort_drops_the_frame():
+    out, receiver = frames_of(b"\x7eabcdefgh\x7d\x7e" + framed(b"good"))
+    assert out == [b"good"] and receiver.dropped == 1
+
+
+def test_noise_between_frames():
+    out, receiver = frames_of(b"boot banner\r\n" + framed(b"one.") + b"MicroPython v1.29\r\n" + framed(b"two."))
+    assert out == [b"one.", b"two."] and receiver.dropped == 1
+
+
+def test_empty_frames_are_ignored():
+    out, receiver = frames_of(b"\x7e\x7e\x7e\x7e" + framed(b"four"))
+    assert out == [b"four"] and receiver.dropped == 0
+
+
+def test_shortest_and_longest():
+    wire = b"\x7e\x01\x02\x03" + bytes(two_bytes(fcs16(b"\x01\x02\x03", 0, 3))) + b"\x7e"
+    out, receiver = frames_of(wire)
+    assert out == [] and receiver.dropped == 1
+    assert frames_of(framed(b"z" * 512))[0] == [b"z" * 512]
+    too_long = b"z" * 513
+    wire = b"\x7e" + too_long + bytes(two_bytes(fcs16(too_long, 0, 513))) + b"\x7e"
+    out, receiver = frames_of(wire + framed(b"after"))
+    assert out == [b"after"] and receiver.dropped == 1
+    out, receiver = frames_of(b"\x7e" + b"x" * 100000 + b"\x7e" + framed(b"after"))
+    assert out == [b"after"] and receiver.dropped == 1
+
+
+def two_bytes(value):
+    return [value & 0xFF, value >> 8]
+
+
+def test_encode_refuses_lengths_outside_the_contract():
+    for length in (0, 3, 513):
+        try:
+            encode(bytes(600), length, bytearray(1300))
+        except ValueError:
+            continue
+        raise AssertionError("length %d was framed" % length)
