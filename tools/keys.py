@@ -9,11 +9,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from firmware_agent.trust.envelope import key_id
-from tools.errors import UnusableArguments
+from tools import files
+from tools.errors import Failed, UnusableArguments
 
 PRIVATE_NAME = "private.pem"
 PUBLIC_NAME = "public.pem"
 _COORDINATE_SIZE = 32
+_FILE_MAXIMUM = 1 << 16
 
 
 class SigningKey:
@@ -45,7 +47,7 @@ def generate(directory: Path) -> tuple[Path, Path]:
     private_path, public_path = directory / PRIVATE_NAME, directory / PUBLIC_NAME
     for path in (private_path, public_path):
         if path.exists() or path.is_symlink():
-            raise UnusableArguments(f"{path} exists: keygen does not overwrite keys; give another --out")
+            raise Failed(f"{path} exists: keygen does not overwrite keys; give another --out")
     key = ec.generate_private_key(ec.SECP256R1())
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -62,7 +64,7 @@ def generate(directory: Path) -> tuple[Path, Path]:
             private_path.unlink()
             raise
     except OSError as error:
-        raise UnusableArguments(f"cannot write keys to {directory}: {error.strerror}") from error
+        raise Failed(f"cannot write keys to {directory}: {error.strerror}") from error
     return private_path, public_path
 
 
@@ -78,7 +80,7 @@ def _create(path: Path, data: bytes, mode: int) -> None:
 def load_private(path: Path) -> SigningKey:
     """The signing key in a PEM file."""
     try:
-        key = serialization.load_pem_private_key(_read(path), password=None)
+        key = serialization.load_pem_private_key(files.read(path, _FILE_MAXIMUM), password=None)
     except TypeError as error:
         raise UnusableArguments(f"{path}: the key is protected by a passphrase; use one without") from error
     except (ValueError, UnsupportedAlgorithm) as error:
@@ -90,7 +92,7 @@ def load_private(path: Path) -> SigningKey:
 
 def load_public(path: Path) -> bytes:
     """The public key in a PEM file: 65 bytes, 04 || x || y."""
-    data = _read(path)
+    data = files.read(path, _FILE_MAXIMUM)
     try:
         key = serialization.load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm) as error:
@@ -99,13 +101,6 @@ def load_public(path: Path) -> bytes:
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise UnusableArguments(f"{path}: not a P-256 key")
     return _point(key)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UnusableArguments(f"cannot read {path}: {error.strerror}") from error
 
 
 def _point(key: ec.EllipticCurvePublicKey) -> bytes:

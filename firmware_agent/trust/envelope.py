@@ -68,9 +68,8 @@ class _Bounds:
 
     def __init__(self, buf, n):
         reader = cbor.Reader(buf, 0, min(n, HEAD_LIMIT), HEAD_LIMIT)
-        at = reader.pos
-        if reader.tag() != ENVELOPE_TAG:
-            reader.fail("not the tag of a SUIT envelope", offset=at)
+        if n and buf[0] >> 5 != cbor.TAG or reader.tag() != ENVELOPE_TAG:
+            reader.fail("no SUIT envelope starts here", offset=0)
         expect_count(reader, "envelope", reader.map(), 3)
         expect(reader, "envelope key", AUTHENTICATION)
         self.authentication = reader.byte_string()

