@@ -1,0 +1,1 @@
+"""The hub's side of the HAN: unmodified zigpy over the HAN serial link."""
