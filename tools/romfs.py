@@ -35,7 +35,7 @@ def build(app_dir: Path) -> bytes:
     for name in layout.updatable_files():
         sources[name] = (layout.ROOT / name).read_bytes()
     sources["main.py"] = MAIN.format(package=package_dir.name).encode()
-    return write({name: data for source in sorted(sources.items()) for name, data in [_compiled(*source)]})
+    return write({name: data for source in sorted(sources.items()) for name, data in [compiled(*source)]})
 
 
 def find_package(app_dir: Path) -> Path:
@@ -78,7 +78,7 @@ def _package_files(package_dir: Path) -> dict[str, bytes]:
     return files
 
 
-def _compiled(name: str, source: bytes) -> tuple[str, bytes]:
+def compiled(name: str, source: bytes) -> tuple[str, bytes]:
     """The file as it goes into the image, under its name there."""
     if not name.endswith(".py"):
         return name, source

@@ -1,0 +1,207 @@
+"""The host board: the same device files on MicroPython's unix port, or on CPython for debugging.
+
+Flash, registers and screen are files that the launcher mapped into memory, so flash is memory-mapped
+here as on a microcontroller, and killing the process is a power cut: what was written stays. The HAN
+link is standard input and output, the console (events, tracebacks) standard error.
+"""
+
+import json
+import os
+import select
+import struct
+import sys
+import time
+
+from boards.host import flash_map as fm
+from firmware_agent.store.firmware_store import FirmwareStore
+from firmware_agent.trust.acceptance import Device
+from hal.flash import FlashArea
+from hal.sim.nor_flash import NorFlash
+
+MICROPYTHON = sys.implementation.name == "micropython"
+
+
+def _memory(place, size):
+    """``place``: an address on MicroPython, the mapped object itself on CPython."""
+    if MICROPYTHON:
+        import uctypes
+
+        return uctypes.bytearray_at(place, size)
+    return place
+
+
+class _CountedFlash(NorFlash):
+    """The emulated part; its counters live in the registers, where a power cut does not reach."""
+
+    def __init__(self, memory, registers):
+        NorFlash.__init__(self, memory, fm.ERASE_SIZE, fm.WRITE_SIZE)
+        self._registers = registers
+
+    def _count(self, register, n):
+        value = struct.unpack_from("<I", self._registers, register)[0]
+        struct.pack_into("<I", self._registers, register, value + n & 0xFFFFFFFF)
+
+    def count_erase(self):
+        self._count(fm.REG_ERASES, 1)
+
+    def count_program(self, length):
+        self._count(fm.REG_PROGRAMS, 1)
+        self._count(fm.REG_PROGRAMMED_BYTES, length)
+
+
+class _Clock:
+    """ticks_ms() and ticks_diff() as MicroPython's time has them."""
+
+    def __init__(self):
+        if MICROPYTHON:
+            self.ticks_ms = time.ticks_ms
+            self.ticks_diff = time.ticks_diff
+
+    def ticks_ms(self):
+        return int(time.monotonic() * 1000)
+
+    def ticks_diff(self, a, b):
+        return a - b
+
+
+class _Link:
+    """The HAN link: file descriptors 0 and 1; reads do not block."""
+
+    def __init__(self, registers):
+        self._registers = registers
+        self._in = open(0, "rb", buffering=0)
+        self._out = open(1, "wb", buffering=0)
+        self._poll = select.poll()
+        self._poll.register(self._in, select.POLLIN)
+
+    @property
+    def joined(self):
+        """True while the device is on the HAN."""
+        return self._registers[fm.REG_JOINED] == 1
+
+    def read_into(self, buf):
+        """Fill buf with what has come; returns the number of bytes, 0 if nothing."""
+        n = self._in.readinto(buf)
+        if n == 0:
+            # The other end is gone, and with it the power.
+            sys.exit(0)
+        return n or 0
+
+    def write(self, buf, n):
+        """Send buf[:n]."""
+        self._out.write(memoryview(buf)[:n])
+
+    def wait(self, milliseconds):
+        """Until something came, at most this long."""
+        self._poll.poll(milliseconds)
+
+
+class _Watchdog:
+    def __init__(self, registers):
+        self._registers = registers
+
+    def feed(self):
+        """The emulator resets a board that stops calling this for 10 s."""
+        self._registers[fm.REG_WATCHDOG] = self._registers[fm.REG_WATCHDOG] + 1 & 0xFF
+
+
+class _Display:
+    """A text screen: write() rows into the frame, show() puts the frame on the glass."""
+
+    columns = fm.SCREEN_COLUMNS
+    rows = fm.SCREEN_ROWS
+
+    def __init__(self, screen):
+        self._screen = screen
+        self._frame = bytearray(b" " * fm.SCREEN_SIZE)
+        for row in range(self.rows):
+            self._frame[(row + 1) * (self.columns + 1) - 1] = 10
+        self.show()
+
+    def write(self, row, text):
+        """Put ``text`` in ``row``, filled up or cut to the width; what is not ASCII becomes '?'."""
+        start = row * (self.columns + 1)
+        for i in range(self.columns):
+            code = ord(text[i]) if i < len(text) else 32
+            self._frame[start + i] = code if 32 <= code < 127 else 63
+
+    def show(self):
+        """Put the frame on the screen."""
+        self._screen[: fm.SCREEN_SIZE] = self._frame
+
+
+class _Identity:
+    """Who the device is, from its provisioning; file_version is that of the running image."""
+
+    def __init__(self, device):
+        self.manufacturer_code = device["manufacturer_code"]
+        self.image_type = device["image_type"]
+        self.hardware_version = device["hardware_version"]
+        self.eui64 = bytes.fromhex(device["eui64"])
+        self.model = device["model"]
+        self.device_id = device["device_id"]
+        self.manufacturer_name = "hanota"
+        self.date_code = "20261122"
+        self.power_source = 1  # mains, single phase
+        self.file_version = 0
+
+
+class Board:
+    """device: the provisioned identity; runtime: what this start adds; both plain dicts."""
+
+    def __init__(self, device, runtime):
+        self._registers = _memory(runtime["registers"], fm.REGISTERS_SIZE)
+        self.flash_memory = _memory(runtime["flash"], fm.FLASH_SIZE)
+        self.cause = runtime["cause"]
+        self.address = runtime["address"]
+        self.endpoint = runtime["endpoint"]
+        self.profile = runtime["profile"]
+        self.max_data_size = runtime["max_data_size"]
+        self.identity = _Identity(device)
+        self.clock = _Clock()
+        self.watchdog = _Watchdog(self._registers)
+        self.link = _Link(self._registers)
+        self.display = _Display(_memory(runtime["screen"], fm.SCREEN_SIZE))
+        anchors = [bytes.fromhex(key) for key in device["anchors"]]
+        self.store = open_store(
+            _CountedFlash(self.flash_memory, self._registers),
+            self.flash_memory,
+            device,
+            anchors,
+            self.watchdog.feed,
+        )
+
+    def emit(self, event, fields):
+        """One event as a line of JSON on the console."""
+        line = {"event": event}
+        line.update(fields)
+        sys.stderr.write(json.dumps(line) + "\n")
+
+    def random(self, n):
+        """A number from 0 to n - 1."""
+        return int.from_bytes(os.urandom(4), "little") % n if n > 0 else 0
+
+    def reset(self):
+        """Does not return."""
+        sys.exit(fm.EXIT_RESET)
+
+
+def open_store(flash, mapped, device, anchors, hook=None):
+    """The firmware store over a part with this board's map; also the host tools' way in."""
+    slots = []
+    first = fm.JOURNAL_UNITS
+    for _ in range(2):
+        slots.append(FlashArea(flash, first, fm.SLOT_UNITS, fm.WRITE_SIZE, mapped))
+        first += fm.SLOT_UNITS
+    journal = FlashArea(flash, 0, fm.JOURNAL_UNITS, fm.WRITE_SIZE)
+    rules = Device(
+        device["manufacturer_code"],
+        device["image_type"],
+        device["hardware_version"],
+        bytes.fromhex(device["vendor_id"]),
+        bytes.fromhex(device["class_id"]),
+        0,
+        slots[0].size,
+        anchors,
+    )
+    return FirmwareStore(journal, slots, rules, hook)

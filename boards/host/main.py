@@ -1,0 +1,23 @@
+"""The host board's main.py on MicroPython: mounts the boot ROM and starts what is in it.
+
+The boot ROM stands for what is frozen on a real board: code that runs in place and that no download
+replaces. Arguments: the provisioned identity's file, and this start's facts as JSON.
+"""
+
+import json
+import sys
+
+import uctypes
+import vfs
+
+runtime = json.loads(sys.argv[2])
+vfs.mount(vfs.VfsRom(memoryview(uctypes.bytearray_at(runtime["rom"], runtime["rom_size"]))), "/rom")
+# Only the ROM, and later the slot, provide modules: nothing is picked up from the host by accident.
+sys.path[:] = ["/rom", ".frozen"]
+try:
+    __import__("boards.host.start")
+    sys.modules["boards.host.start"].main(sys.argv[1], runtime)
+except Exception as failure:  # noqa: BLE001  the last resort: say it on the console, then crash
+    # The port would print it on standard output, which is the HAN link here.
+    sys.print_exception(failure, sys.stderr)  # type: ignore[attr-defined]
+    sys.exit(1)

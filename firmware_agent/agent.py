@@ -1,0 +1,382 @@
+"""The agent's only loop: link -> endpoint -> client -> store -> reset. It decides nothing.
+
+run() is called by the slot's main module with the board, what boot handed over, and the application.
+The application gets its turn between any two steps; the longest it waits is documented in
+docs/application.md. Everything worth knowing leaves as an event, ``board.emit(name, fields)``.
+"""
+
+from firmware_agent import reject
+from firmware_agent.application import Device
+from firmware_agent.boot import SLOT_NAMES
+from firmware_agent.protocol import states
+from firmware_agent.protocol import upgrade_client as uc
+from firmware_agent.protocol.endpoint import Endpoint
+from firmware_agent.protocol.settings import Settings
+from firmware_agent.protocol.upgrade_file import UpgradeFile
+from firmware_agent.reject import Rejected
+from firmware_agent.store.firmware_store import COMPLETE, RESTART, Offer
+from hal.flash import FlashError
+from hal.link import FrameReceiver, encode, encoded_limit
+
+_IDLE_WAIT = 200  # ms: the longest sleep, so that the watchdog is fed and the application is served
+_BLOCK_EVENT_PERIOD = 1000  # ms between block events
+_TRIAL_LIMIT = 150 * 1000  # ms from the reset for the self-test to pass; zigpy first speaks after 10 s
+_POSTPONE_LIMIT = 24 * 3600 * 1000  # ms the application may keep its firmware after activation was allowed
+_MAX_FRAME = 128
+
+
+def version_text(version):
+    """As in every event: "0x00020000"."""
+    return "0x%08x" % version
+
+
+class Agent:
+    """Wires the pieces; ``poll(elapsed)`` does what is due and returns the ms it may be left alone."""
+
+    def __init__(self, board, handover, application):
+        self._board = board
+        self._store = handover.store
+        self._slot = handover.slot
+        self._application = application
+        self._trial = handover.trial
+        board.identity.file_version = handover.manifest.file_version
+        settings = Settings()
+        settings.max_data_size = board.max_data_size
+        self._client = uc.UpgradeClient(board.identity, settings, board.random)
+        self.endpoint = Endpoint(board.identity, self._client, board.address, board.endpoint, board.profile)
+        self._receiver = FrameReceiver()
+        self._input = bytearray(256)
+        self._frame = bytearray(_MAX_FRAME)
+        self._wire = bytearray(encoded_limit(_MAX_FRAME))
+        self._file = UpgradeFile()
+        self._offer = Offer()
+        self._device = Device(board, handover.manifest.file_version)
+        self._joined = False
+        self._announced = False
+        self._since_boot = 0
+        self._since_block = _BLOCK_EVENT_PERIOD
+        self._postponed = 0
+        self._last_status = -1
+        self._last_progress = -1
+
+    def start(self):
+        """Start the application, then take up what the store remembers."""
+        self._application.start(self._device)
+        if self._trial:
+            self._board.emit(
+                "trial",
+                {
+                    "slot": SLOT_NAMES[self._slot],
+                    "file_version": version_text(self._board.identity.file_version),
+                    "attempt": self._store.state.trial_boots,
+                },
+            )
+            return
+        if self._store.downloading:
+            self._resume()
+        elif self._store.candidate:
+            state = self._store.state
+            self._client.restore(state.manufacturer_code, state.image_type, state.file_version)
+            self._use_server(state)
+            self._verify()
+
+    def poll(self, elapsed):
+        """``elapsed``: ms since the last call. Runs every due step once; never sleeps."""
+        board = self._board
+        self._since_boot += elapsed
+        self._since_block += elapsed
+        self._device.elapsed(elapsed)
+        board.watchdog.feed()
+        joined = board.link.joined
+        if joined != self._joined:
+            self._joined = joined
+            self._receiver.reset()
+            if joined:
+                self._client.rejoined()
+        if joined:
+            if not self._announced:
+                self._announced = True
+                self._transmit(self.endpoint.put_announce(self._frame), self._frame)
+            self._read_link()
+            self._client.handle_elapsed(elapsed)
+            self._act(None)
+            self._transmit(self.endpoint.put_request(self._frame), self._frame)
+            self._act(None)
+        if self._client.state == states.VERIFYING:
+            self._verify_step()
+        elif self._client.state == states.ACTIVATING:
+            self._activate(elapsed)
+        if self._trial:
+            self._check_trial()
+        self._tell_progress()
+        return self._until_next()
+
+    def _until_next(self):
+        if self._client.state == states.VERIFYING:
+            return 0
+        wait = _IDLE_WAIT
+        due = self._client.poll_timeout()
+        if self._joined and 0 <= due < wait:
+            wait = due
+        return min(wait, self._device.until_due())
+
+    # Link
+
+    def _read_link(self):
+        """Take what the link has, one buffer at a time; the application is served in between."""
+        n = self._board.link.read_into(self._input)
+        at = 0
+        while at < n:
+            at = self._receiver.feed(self._input, at, n)
+            if not self._receiver.ready:
+                break
+            buf = self._receiver.buffer
+            self.endpoint.handle_frame(buf, self._receiver.length)
+            self._act(buf)
+            self._transmit(self.endpoint.reply_length, self.endpoint.reply)
+            self.endpoint.reply_length = 0
+            self._transmit(self.endpoint.put_request(self._frame), self._frame)
+            self._act(None)
+
+    def _transmit(self, length, contents):
+        if length:
+            self._board.link.write(self._wire, encode(contents, length, self._wire))
+
+    # Actions of the client
+
+    def _act(self, buf):
+        client = self._client
+        while True:
+            action = client.poll_action()
+            if action == 0:
+                return
+            if action == uc.WRITE:
+                self._write(buf, client.data_at, client.data_length)
+            elif action == uc.NOTIFIED:
+                if client.unicast:
+                    self._store.forget_rejected()
+                self._board.emit("notify", {"unicast": client.unicast})
+            elif action == uc.QUERIED:
+                self._board.emit("query", {"file_version": version_text(self._board.identity.file_version)})
+            elif action == uc.OFFERED:
+                self._consider()
+            elif action == uc.HELD:
+                self._store.hold(True)
+                self._board.emit("waiting", {})
+            elif action == uc.COUNTING:
+                self._store.hold(False)
+                self._board.emit("countdown", {"seconds": client.countdown})
+            elif action == uc.REFUSED:
+                # The hub knows. If an earlier download was kept beside the refused one, go on with it.
+                if self._store.downloading and client.state == states.IDLE:
+                    self._resume()
+
+    def _consider(self):
+        """An offer came: does the store want it, and from where?"""
+        client = self._client
+        store = self._store
+        offer = self._offer
+        offer.manufacturer_code = client.offered_manufacturer_code()
+        offer.image_type = client.offered_image_type()
+        offer.file_version = client.offered_file_version()
+        offer.file_size = client.offered_size()
+        offer.server_address = self.endpoint.server_address
+        offer.server_endpoint = self.endpoint.server_endpoint
+        offer.profile = self.endpoint.profile
+        self._board.emit("offer", {"file_version": version_text(offer.file_version), "size": offer.file_size})
+        if self._trial or store.rejected_before(offer):
+            client.decline()
+        elif store.candidate and offer.same_image(store.state):
+            client.already_downloaded()
+        else:
+            self._begin(store.start(offer))
+
+    def _resume(self):
+        """Go on with block requests after a reset: hubs do not answer a repeated query."""
+        state = self._store.state
+        self._client.restore(state.manufacturer_code, state.image_type, state.file_version)
+        self._use_server(state)
+        self._begin(self._store.resume())
+
+    def _begin(self, offset):
+        store = self._store
+        if offset:
+            self._board.emit("resume", {"offset": offset, "size": store.offer.file_size})
+        self._file.reset()
+        self._client.start_download(offset, store.until_boundary(offset), store.offer.file_size)
+        if store.complete:
+            self._verify()
+
+    def _use_server(self, state):
+        self.endpoint.server_address = state.server_address
+        self.endpoint.server_endpoint = state.server_endpoint
+        self.endpoint.profile = state.profile
+
+    def _write(self, data, start, length):
+        """One block's data into the store; the file's head goes through the parser first."""
+        store = self._store
+        file = self._file
+        offset = self._client.file_offset
+        next_offset = offset + length
+        known = store.manifest
+        try:
+            result = 0
+            if not store.image_known:
+                taken = file.feed(data, start, length)
+                start += taken
+                length -= taken
+                if file.ready:
+                    self._check_header()
+                    store.describe(file, file.image_offset, file.image_length)
+                    if file.fill > file.image_offset:
+                        result = store.write(file.head, file.image_offset, file.fill - file.image_offset)
+            if length:
+                result = store.write(data, start, length)
+        except Rejected as refusal:
+            self._refuse(refusal)
+            return
+        except FlashError as failure:
+            self._refuse(Rejected(reject.FLASH_FAILED, str(failure)))
+            return
+        if known is None and store.manifest is not None:
+            self._board.emit("accepted", {"file_version": version_text(store.manifest.file_version)})
+        if result == RESTART:
+            file.reset()
+            next_offset = 0
+        elif result == COMPLETE:
+            self._emit_block(next_offset)
+            self._verify()
+            return
+        elif self._since_block >= _BLOCK_EVENT_PERIOD:
+            self._emit_block(next_offset)
+        self._client.written(next_offset, store.until_boundary(next_offset))
+
+    def _emit_block(self, offset):
+        self._since_block = 0
+        self._board.emit("block", {"offset": offset, "size": self._client.file_size})
+
+    def _check_header(self):
+        """The file must be the one that was offered, for this device."""
+        file = self._file
+        offer = self._store.offer
+        if (
+            file.manufacturer_code != offer.manufacturer_code
+            or file.image_type != offer.image_type
+            or file.file_version != offer.file_version
+            or file.size != offer.file_size
+        ):
+            raise Rejected(
+                reject.OFFER_MISMATCH,
+                "header: 0x%04x 0x%04x 0x%08x, %d bytes"
+                % (file.manufacturer_code, file.image_type, file.file_version, file.size),
+            )
+        if file.destination is not None and file.destination != bytes(self._board.identity.eui64):
+            raise Rejected(reject.OFFER_MISMATCH, "the file is for another device")
+
+    def _refuse(self, refusal):
+        version = self._store.offer.file_version
+        self._store.reject(refusal.number)
+        self._emit_rejected(refusal, version)
+        self._client.refused(reject.zcl_status(refusal.number))
+
+    def _emit_rejected(self, refusal, version):
+        text = reject.text(refusal.number)
+        if refusal.detail:
+            text = "%s (%s)" % (text, refusal.detail)
+        self._board.emit(
+            "rejected",
+            {
+                "reason": reject.name(refusal.number),
+                "number": refusal.number,
+                "text": text,
+                "file_version": version_text(version),
+            },
+        )
+
+    # Verify, activate, confirm
+
+    def _verify(self):
+        self._client.complete()
+        try:
+            self._store.verify_start()
+        except Rejected as refusal:
+            self._refuse(refusal)
+
+    def _verify_step(self):
+        store = self._store
+        try:
+            if not store.verify_step():
+                return
+        except Rejected as refusal:
+            self._refuse(refusal)
+            return
+        self._board.emit("verified", {"file_version": version_text(store.manifest.file_version)})
+        self._client.verified(store.state.hold)
+
+    def _activate(self, elapsed):
+        """Allowed to run: stage it and reset, as soon as the application agrees."""
+        self._postponed += elapsed
+        if self._postponed < _POSTPONE_LIMIT and not self._application.may_activate():
+            return
+        store = self._store
+        store.install()
+        board = self._board
+        board.emit(
+            "pending",
+            {"slot": SLOT_NAMES[store.secondary], "file_version": version_text(store.manifest.file_version)},
+        )
+        self._reset("activate")
+
+    def _reset(self, why):
+        self._board.emit("reset", {"why": why})
+        self._board.reset()
+
+    def _check_trial(self):
+        """Confirm after the self-test: application up, HAN rejoined, hub answered."""
+        passed = self._application.self_test()
+        if passed is not None and not passed:
+            self._revert(reject.SELF_TEST_FAILED, "the application says so")
+        elif passed and self._announced and self.endpoint.heard:
+            self._store.accept()
+            self._trial = False
+            self._board.emit(
+                "confirmed",
+                {
+                    "slot": SLOT_NAMES[self._slot],
+                    "file_version": version_text(self._board.identity.file_version),
+                    "security_counter": self._store.state.security_counter,
+                },
+            )
+        elif self._since_boot >= _TRIAL_LIMIT:
+            if passed is None:
+                self._revert(reject.SELF_TEST_FAILED, "the application did not come up in time")
+            else:
+                # No hub: perhaps the whole home has no power. Boot counts these attempts.
+                self._reset("no hub heard in the trial")
+
+    def _revert(self, number, detail):
+        version = self._board.identity.file_version
+        self._store.reject(number)
+        self._emit_rejected(Rejected(number, detail), version)
+        self._reset("revert")
+
+    def _tell_progress(self):
+        status = states.UPGRADE_STATUS[self._client.state]
+        offset = self._client.file_offset
+        if status != self._last_status or offset != self._last_progress:
+            self._last_status = status
+            self._last_progress = offset
+            self._application.progress(status, offset, self._client.file_size)
+
+
+def run(board, handover, application):
+    """For ever: poll, then wait for the link or the next deadline."""
+    agent = Agent(board, handover, application)
+    agent.start()
+    clock = board.clock
+    last = clock.ticks_ms()
+    while True:
+        now = clock.ticks_ms()
+        elapsed = clock.ticks_diff(now, last)
+        last = now
+        board.link.wait(agent.poll(elapsed))

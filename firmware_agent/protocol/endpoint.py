@@ -1,0 +1,182 @@
+"""The device's one application endpoint: sorts incoming APS frames, builds the answers.
+
+handle_frame() dispatches to the upgrade client, the attributes and the ZDO; at most one answer waits
+after it, in ``reply[:reply_length]``, and must be sent before the next frame. Frames that are not for
+us are counted in ``ignored``. Answers go to the sender's address and endpoint, with the profile that
+was asked with and the request's sequence number.
+"""
+
+from firmware_agent.protocol import aps_frame as aps
+from firmware_agent.protocol import attributes, zcl, zdo
+from firmware_agent.protocol import ota_commands as ota
+
+_REPLY_SIZE = 128
+_UNKNOWN_EUI64 = b"\xff" * 8
+
+
+class Endpoint:
+    """address, endpoint: ours; profile: for frames of our own until a server was heard.
+
+    ``heard`` is True once any valid frame from the server came since the reset.
+    """
+
+    def __init__(self, identity, client, address, endpoint, profile):
+        self.identity = identity
+        self.client = client
+        self.address = address
+        self.endpoint = endpoint
+        self.profile = profile
+        self.server_address = aps.COORDINATOR
+        self.server_endpoint = 1
+        self.server_eui64 = bytearray(_UNKNOWN_EUI64)
+        self.heard = False
+        self.ignored = 0
+        self.reply = bytearray(_REPLY_SIZE)
+        self.reply_length = 0
+        self._zdo_tsn = 0
+
+    def handle_frame(self, buf, length):
+        """One frame's contents, ``buf[:length]``. True if it was for us and made sense."""
+        self.reply_length = 0
+        if length <= aps.HEADER_SIZE or buf[0] != aps.LINK_VERSION or buf[aps.KIND_AT] > aps.BROADCAST:
+            self.ignored += 1
+            return False
+        broadcast = buf[aps.KIND_AT] == aps.BROADCAST
+        if not broadcast and aps.u16(buf, aps.DESTINATION_AT) != self.address:
+            self.ignored += 1
+            return False
+        target = buf[aps.DESTINATION_ENDPOINT_AT]
+        if target == 0 and aps.u16(buf, aps.PROFILE_AT) == zdo.PROFILE:
+            self.heard = True
+            self._handle_zdo(buf, length)
+            return True
+        if target != self.endpoint and target != aps.BROADCAST_ENDPOINT:
+            self.ignored += 1
+            return False
+        if not self._handle_zcl(buf, length, broadcast):
+            self.ignored += 1
+            return False
+        self.heard = True
+        return True
+
+    def put_request(self, out):
+        """The client's next request as a whole APS frame in ``out``; returns its length or 0."""
+        length = self.client.poll_transmit(out, aps.HEADER_SIZE)
+        if length == 0:
+            return 0
+        aps.put_header(
+            out,
+            aps.UNICAST,
+            self.address,
+            self.server_address,
+            self.endpoint,
+            self.server_endpoint,
+            ota.CLUSTER,
+            self.profile,
+        )
+        return aps.HEADER_SIZE + length
+
+    def put_announce(self, out):
+        """Device_annce, broadcast; returns its length."""
+        self._zdo_tsn = (self._zdo_tsn + 1) & 0xFF
+        at = aps.put_header(
+            out, aps.BROADCAST, self.address, aps.BROADCAST_RX_ON, 0, 0, zdo.DEVICE_ANNOUNCE, zdo.PROFILE
+        )
+        return at + zdo.device_announce(self, self._zdo_tsn, out, at)
+
+    def _put_reply_header(self, buf, cluster):
+        aps.put_header(
+            self.reply,
+            aps.UNICAST,
+            self.address,
+            aps.u16(buf, aps.SOURCE_AT),
+            buf[aps.DESTINATION_ENDPOINT_AT],
+            buf[aps.SOURCE_ENDPOINT_AT],
+            cluster,
+            aps.u16(buf, aps.PROFILE_AT),
+        )
+        if buf[aps.DESTINATION_ENDPOINT_AT] == aps.BROADCAST_ENDPOINT:
+            self.reply[aps.SOURCE_ENDPOINT_AT] = self.endpoint
+
+    def _handle_zdo(self, buf, length):
+        cluster = aps.u16(buf, aps.CLUSTER_AT)
+        size = zdo.answer(self, cluster, buf, aps.HEADER_SIZE, length, self.reply, aps.HEADER_SIZE)
+        if size:
+            self._put_reply_header(buf, cluster | zdo.RESPONSE)
+            self.reply_length = aps.HEADER_SIZE + size
+
+    def _handle_zcl(self, buf, length, broadcast):
+        control = buf[aps.HEADER_SIZE]
+        at = aps.HEADER_SIZE + 1
+        manufacturer_specific = control & zcl.MANUFACTURER_SPECIFIC
+        if manufacturer_specific:
+            at += 2
+        if length < at + 2 or control & zcl.TYPE_MASK > zcl.TYPE_CLUSTER:
+            return False
+        command = buf[at + 1]
+        payload = at + 2
+        cluster = aps.u16(buf, aps.CLUSTER_AT)
+        general = control & zcl.TYPE_MASK == zcl.TYPE_GENERAL
+        if cluster == ota.CLUSTER and not manufacturer_specific:
+            self._learn_server(buf)
+        if manufacturer_specific:
+            status = zcl.UNSUP_MANUF_GENERAL_COMMAND if general else zcl.UNSUP_MANUF_CLUSTER_COMMAND
+        elif cluster not in attributes.READERS:
+            status = zcl.UNSUPPORTED_CLUSTER
+        elif general:
+            status = self._handle_general(buf, payload, length, command, control, cluster)
+        elif cluster == ota.CLUSTER and control & zcl.FROM_SERVER:
+            status = self.client.handle_command(buf, payload, length, command, broadcast)
+        else:
+            status = zcl.UNSUP_CLUSTER_COMMAND
+        # Our own success needs no word: every command that succeeds here is a response, or a Notify,
+        # whose Default Response makes herdsman give up.
+        if self.reply_length == 0 and status != zcl.SUCCESS:
+            if zcl.may_default_respond(broadcast, control, general, command, status):
+                self._put_general(buf, control, at, zcl.DEFAULT_RESPONSE)
+                self.reply[self.reply_length] = command
+                self.reply[self.reply_length + 1] = status
+                self.reply_length += 2
+        return True
+
+    def _learn_server(self, buf):
+        self.server_address = aps.u16(buf, aps.SOURCE_AT)
+        self.server_endpoint = buf[aps.SOURCE_ENDPOINT_AT]
+        self.profile = aps.u16(buf, aps.PROFILE_AT)
+
+    def _put_general(self, buf, control, tsn_at, command):
+        """Head of a general answer: direction flipped, no Default Response wanted."""
+        self._put_reply_header(buf, aps.u16(buf, aps.CLUSTER_AT))
+        reply = self.reply
+        at = aps.HEADER_SIZE
+        reply[at] = (
+            zcl.TYPE_GENERAL | zcl.NO_DEFAULT_RESPONSE | ((control & zcl.FROM_SERVER) ^ zcl.FROM_SERVER)
+        )
+        reply[at + 1] = buf[tsn_at]
+        reply[at + 2] = command
+        self.reply_length = at + 3
+
+    def _handle_general(self, buf, at, end, command, control, cluster):
+        if command == zcl.DEFAULT_RESPONSE:
+            if end - at >= 2 and cluster == ota.CLUSTER and control & zcl.FROM_SERVER:
+                self.client.handle_default_response(buf[at], buf[at + 1])
+            return zcl.SUCCESS
+        if command != zcl.READ_ATTRIBUTES:
+            return zcl.UNSUP_GENERAL_COMMAND
+        if (end - at) % 2:
+            return zcl.MALFORMED_COMMAND
+        self._put_general(buf, control, at - 2, zcl.READ_ATTRIBUTES_RESPONSE)
+        reply = self.reply
+        out = self.reply_length
+        read = attributes.READERS[cluster]
+        for i in range(at, end, 2):
+            # The longest value is a string of at most 32 bytes; what does not fit is left out (2.5.1.3).
+            if out + 4 + 34 > len(reply):
+                break
+            attribute = aps.u16(buf, i)
+            aps.put16(reply, out, attribute)
+            size = read(self, attribute, reply, out + 3)
+            reply[out + 2] = zcl.SUCCESS if size else zcl.UNSUPPORTED_ATTRIBUTE
+            out += 3 + size
+        self.reply_length = out
+        return zcl.SUCCESS

@@ -1,0 +1,108 @@
+"""The download's states, events and transitions: this table is the law.
+
+- A transition happens only through UpgradeClient._move(), which looks it up here.
+- An event without an entry in the state's row must not reach _move(): the client asks allows()
+  where a peer's frame could bring it, and drops the frame.
+- The download lives in RAM and is rebuilt at boot from the firmware store; the store's own life
+  (firmware_agent.store.state) is another machine.
+"""
+
+# States.
+IDLE = 0  # nothing asked for; the next query has a time
+QUERYING = 1  # Query Next Image Request outstanding
+OFFERED = 2  # an offer passed the first checks; the store decides where to go on
+DOWNLOADING = 3  # Image Block Request outstanding or due
+VERIFYING = 4  # all bytes are there; the store reads them back
+REPORTING = 5  # Upgrade End Request with a failure outstanding
+ENDING = 6  # Upgrade End Request with SUCCESS outstanding
+WAITING = 7  # the server said: wait for another Upgrade End Response
+COUNTDOWN = 8  # the time of activation is known
+ACTIVATING = 9  # allowed to run; the application may postpone the reset
+STATE_NAMES = (
+    "idle",
+    "querying",
+    "offered",
+    "downloading",
+    "verifying",
+    "reporting",
+    "ending",
+    "waiting",
+    "countdown",
+    "activating",
+)
+
+# Events.
+QUERY = 0  # a query is due
+OFFER = 1  # Query Next Image Response, SUCCESS, and worth asking about
+NO_IMAGE = 2  # nothing on offer, or an offer to leave alone
+GIVE_UP = 3  # no answer within the allowed tries
+START = 4  # the store is ready for bytes
+COMPLETE = 5  # the last byte is on flash
+VERIFIED = 6  # the store proved the slot
+REFUSED = 7  # a reject reason arose here
+ABORTED = 8  # the server ended it
+REPORTED = 9  # the failure is told, or cannot be
+APPLY = 10  # activate now
+HOLD = 11  # activate when told
+COUNT = 12  # activate at a known time
+DUE = 13  # that time came, or the next poll's
+EVENT_NAMES = (
+    "query",
+    "offer",
+    "no image",
+    "give up",
+    "start",
+    "complete",
+    "verified",
+    "refused",
+    "aborted",
+    "reported",
+    "apply",
+    "hold",
+    "count",
+    "due",
+)
+
+TRANSITIONS = (
+    # IDLE
+    {QUERY: QUERYING, START: DOWNLOADING, COMPLETE: VERIFYING},
+    # QUERYING
+    {
+        QUERY: QUERYING,
+        OFFER: OFFERED,
+        NO_IMAGE: IDLE,
+        START: DOWNLOADING,
+        VERIFIED: ENDING,
+    },
+    # OFFERED
+    {START: DOWNLOADING, COMPLETE: VERIFYING, NO_IMAGE: IDLE, VERIFIED: ENDING},
+    # DOWNLOADING
+    {
+        QUERY: QUERYING,
+        START: DOWNLOADING,
+        COMPLETE: VERIFYING,
+        REFUSED: REPORTING,
+        ABORTED: IDLE,
+        GIVE_UP: IDLE,
+    },
+    # VERIFYING
+    {VERIFIED: ENDING, REFUSED: REPORTING},
+    # REPORTING
+    {REPORTED: IDLE},
+    # ENDING
+    {QUERY: QUERYING, APPLY: ACTIVATING, HOLD: WAITING, COUNT: COUNTDOWN},
+    # WAITING
+    {QUERY: QUERYING, APPLY: ACTIVATING, HOLD: WAITING, COUNT: COUNTDOWN, DUE: ENDING},
+    # COUNTDOWN
+    {APPLY: ACTIVATING, HOLD: WAITING, COUNT: COUNTDOWN, DUE: ACTIVATING},
+    # ACTIVATING
+    {HOLD: WAITING, COUNT: COUNTDOWN, APPLY: ACTIVATING},
+)
+
+# ImageUpgradeStatus (attribute 0x0006) as a view of the state: ZCL r8, 11.10.7.
+UPGRADE_STATUS = (0, 0, 0, 1, 1, 0, 2, 3, 4, 4)
+
+
+def allows(state, event):
+    """True if the table has an entry."""
+    return event in TRANSITIONS[state]

@@ -1,0 +1,122 @@
+"""The ZigBee OTA upgrade file's head, taken in any split (ZCL r8, 11.4).
+
+header (56 to 69 bytes, or longer: unknown bytes up to the header length are skipped), then either the
+Manufacturer Image at once, as the GB rules have it for a PPMID, or one element with tag 0x0000 around
+it, as zigpy and zigbee-herdsman expect. The two are told apart by the first byte: an envelope begins
+with 0xD8 (CBOR tag 107), tag 0x0000 with 0x00. The Manufacturer Image must end where the file ends.
+"""
+
+from firmware_agent.protocol.aps_frame import u16, u32
+from firmware_agent.reject import MALFORMED_FILE, Rejected
+
+MAGIC = 0x0BEEF11E
+HEADER_VERSION = 0x0100
+BASE_LENGTH = 56
+MAX_HEADER = 96  # 69 by the standard; some room for a later header version's bytes
+ELEMENT_HEADER = 6
+UPGRADE_IMAGE_TAG = 0x0000
+ENVELOPE_FIRST_BYTE = 0xD8
+
+CREDENTIAL_PRESENT = 1
+DESTINATION_PRESENT = 2
+HARDWARE_PRESENT = 4
+
+
+class UpgradeFile:
+    """feed() until ``ready``; then the fields of the header are set:
+
+    manufacturer_code, image_type, file_version, stack_version, size (whole file), header_length,
+    destination (8 bytes or None), hardware_min, hardware_max (None if the header has no range),
+    image_offset, image_length. Bytes of the image that were needed to decide are in
+    ``head[image_offset:fill]``.
+    """
+
+    def __init__(self):
+        self.head = bytearray(MAX_HEADER + ELEMENT_HEADER)
+        self.reset()
+
+    def reset(self):
+        """Start again at the file's first byte."""
+        self.fill = 0
+        self.ready = False
+        self.header_length = 0
+        self.image_offset = 0
+        self.image_length = 0
+
+    def feed(self, data, start, length):
+        """Take what is needed of data[start:start + length]; returns how many bytes. Rejected if malformed."""
+        taken = 0
+        while taken < length and not self.ready:
+            self.head[self.fill] = data[start + taken]
+            self.fill += 1
+            taken += 1
+            self._look()
+        return taken
+
+    def _look(self):
+        fill = self.fill
+        if fill == 10:
+            self._check_start()
+        elif fill > 10 and fill == self.header_length:
+            self._parse_header()
+        elif (
+            self.header_length
+            and fill == self.header_length + 1
+            and self.head[fill - 1] == ENVELOPE_FIRST_BYTE
+        ):
+            self._found(self.header_length, self.size - self.header_length)
+        elif self.header_length and fill == self.header_length + ELEMENT_HEADER:
+            tag = u16(self.head, self.header_length)
+            length = u32(self.head, self.header_length + 2)
+            if tag != UPGRADE_IMAGE_TAG:
+                raise Rejected(MALFORMED_FILE, "the first element has tag 0x%04x, not 0x0000" % tag)
+            self._found(self.header_length + ELEMENT_HEADER, length)
+
+    def _check_start(self):
+        head = self.head
+        if u32(head, 0) != MAGIC:
+            raise Rejected(MALFORMED_FILE, "it does not start with the file identifier 0x0BEEF11E")
+        if u16(head, 4) != HEADER_VERSION:
+            raise Rejected(MALFORMED_FILE, "header version 0x%04x" % u16(head, 4))
+        length = u16(head, 6)
+        control = u16(head, 8)
+        least = BASE_LENGTH
+        if control & CREDENTIAL_PRESENT:
+            least += 1
+        if control & DESTINATION_PRESENT:
+            least += 8
+        if control & HARDWARE_PRESENT:
+            least += 4
+        if not least <= length <= MAX_HEADER:
+            raise Rejected(MALFORMED_FILE, "header length %d, its fields need %d" % (length, least))
+        self.header_length = length
+
+    def _parse_header(self):
+        head = self.head
+        control = u16(head, 8)
+        self.manufacturer_code = u16(head, 10)
+        self.image_type = u16(head, 12)
+        self.file_version = u32(head, 14)
+        self.stack_version = u16(head, 18)
+        self.size = u32(head, 52)
+        at = BASE_LENGTH
+        if control & CREDENTIAL_PRESENT:
+            at += 1
+        self.destination = None
+        if control & DESTINATION_PRESENT:
+            self.destination = bytes(head[at : at + 8])
+            at += 8
+        self.hardware_min = self.hardware_max = None
+        if control & HARDWARE_PRESENT:
+            self.hardware_min = u16(head, at)
+            self.hardware_max = u16(head, at + 2)
+
+    def _found(self, offset, length):
+        if length <= 0 or offset + length != self.size:
+            raise Rejected(
+                MALFORMED_FILE,
+                "the Manufacturer Image ends at byte %d, the file at %d" % (offset + length, self.size),
+            )
+        self.image_offset = offset
+        self.image_length = length
+        self.ready = True

@@ -1,0 +1,158 @@
+"""The journal: state and progress records, append-only, in a ring of banks.
+
+- A bank is one erase unit (or as many as a few records need). The state record with the highest
+  sequence number in any bank is the truth; what it cannot vouch for does not exist.
+- **Each boot starts a fresh bank**: the first commit of a session erases the next bank of the ring
+  and writes there. So a record torn by a power cut is the last of its bank for ever, nothing is
+  programmed behind it, and no decision rests on whether flash "reads erased".
+- That first record repeats the state it was read from, with a sequence number 16 ahead. Should a
+  torn record, unreadable at this boot, become readable later, its number is lower: it stays dead.
+- The bank that holds the truth is never the one erased.
+
+A state record ends in a CRC-32. A progress record is written in the block path, where nothing may
+allocate (a CRC-32 is a big integer on 32-bit ports), and carries its own complement instead, which
+no torn program can satisfy: a program only clears bits. Records are padded to the write size with
+zeros. Layouts in docs/store.md.
+"""
+
+import struct
+from binascii import crc32
+
+from hal.flash import DEVICE, FlashError
+
+from . import state as _state
+
+_SESSION_STEP = 16
+_PROGRESS_KIND = 0x50
+_PROGRESS_SIZE = 16
+_CRC_AT = _state.RECORD_SIZE - 4
+
+
+def _padded(size, write_size):
+    return (size + write_size - 1) // write_size * write_size
+
+
+class Journal:
+    """Over ``area``, a FlashArea of at least two banks. ValueError if it is smaller."""
+
+    def __init__(self, area):
+        self._area = area
+        self._state_size = _padded(_state.RECORD_SIZE, area.write_size)
+        self._progress_size = _padded(_PROGRESS_SIZE, area.write_size)
+        self._bank_units = (self._state_size + self._progress_size + area.erase_size - 1) // area.erase_size
+        self._bank_size = self._bank_units * area.erase_size
+        self._banks = area.units // self._bank_units
+        if self._banks < 2:
+            raise ValueError("the journal needs two banks of %d bytes" % self._bank_size)
+        self._record = bytearray(self._state_size)
+        self._check = bytearray(self._state_size)
+        self._state_views = (memoryview(self._record), memoryview(self._check))
+        self._progress_views = (
+            memoryview(self._record)[: self._progress_size],
+            memoryview(self._check)[: self._progress_size],
+        )
+        self._bank = -1  # the bank of the newest state record
+        self._position = 0  # where the next record goes in it; 0: this session has not written yet
+
+    def load(self, state):
+        """Fill ``state`` with the newest record and its progress. False if there is none."""
+        found = _state.State()
+        best = -1
+        for bank in range(self._banks):
+            position = 0
+            current = -1
+            while True:
+                if self._read_state(bank, position, found):
+                    position += self._state_size
+                    current = found.sequence
+                    if current > best:
+                        best = current
+                        state.unpack_from(self._record)
+                        self._bank = bank
+                elif self._read_progress(bank, position):
+                    position += self._progress_size
+                    if current == best and _unsigned(self._record, 4, 4) == current:
+                        state.durable = _unsigned(self._record, 1, 3)
+                else:
+                    break
+        self._position = 0
+        return best >= 0
+
+    def commit(self, state):
+        """Append ``state`` with the next sequence number. It is durable when this returns."""
+        if self._position == 0:
+            state.sequence += _SESSION_STEP
+        else:
+            state.sequence += 1
+        record = self._record
+        record[:] = bytes(len(record))
+        state.pack_into(record)
+        struct.pack_into("<I", record, _CRC_AT, crc32(self._state_views[0][:_CRC_AT]))
+        if self._position == 0 or self._position + self._state_size > self._bank_size:
+            self._next_bank()
+        if not self._append(self._state_views):
+            # The part did not keep it: the next bank gets one try.
+            self._next_bank()
+            if not self._append(self._state_views):
+                raise FlashError(DEVICE, self._bank * self._bank_size)
+
+    def progress(self, state, durable):
+        """Record that ``durable`` bytes (below 2**24) of the download are on flash. Allocates nothing
+        unless the bank is full."""
+        state.durable = durable
+        if self._position == 0 or self._position + self._progress_size > self._bank_size:
+            self.commit(state)
+            return
+        record = self._record
+        sequence = state.sequence
+        record[0] = _PROGRESS_KIND
+        for i in range(3):
+            record[1 + i] = durable >> (8 * i) & 0xFF
+        for i in range(4):
+            record[4 + i] = sequence >> (8 * i) & 0xFF
+        for i in range(8):
+            record[8 + i] = record[i] ^ 0xFF
+        for i in range(_PROGRESS_SIZE, self._progress_size):
+            record[i] = 0
+        if not self._append(self._progress_views):
+            # Nothing may follow a bad record in its bank.
+            self._position = 0
+            self.commit(state)
+
+    def _next_bank(self):
+        self._bank = (self._bank + 1) % self._banks
+        for unit in range(self._bank_units):
+            self._area.erase(self._bank * self._bank_units + unit)
+        self._position = 0
+
+    def _append(self, views):
+        record, check = views
+        at = self._bank * self._bank_size + self._position
+        self._area.program(at, record)
+        self._area.read(at, check)
+        self._position += len(record)
+        return check == record
+
+    def _read_state(self, bank, position, found):
+        """The good state record there into ``found`` and self._record; False if there is none."""
+        if position + self._state_size > self._bank_size:
+            return False
+        self._area.read(bank * self._bank_size + position, self._state_views[0])
+        return crc32(self._state_views[0][:_CRC_AT]) == _unsigned(
+            self._record, _CRC_AT, 4
+        ) and found.unpack_from(self._record)
+
+    def _read_progress(self, bank, position):
+        """The good progress record there into self._record; False if there is none."""
+        if position + self._progress_size > self._bank_size:
+            return False
+        self._area.read(bank * self._bank_size + position, self._progress_views[0])
+        record = self._record
+        for i in range(8):
+            if record[i] ^ record[8 + i] != 0xFF:
+                return False
+        return record[0] == _PROGRESS_KIND
+
+
+def _unsigned(buf, start, size):
+    return int.from_bytes(buf[start : start + size], "little")

@@ -1,0 +1,46 @@
+"""Writes one slot front to back: gathers write units, erases each erase unit as it is entered."""
+
+_PAGE = 256  # parts program at most a page at a time; a power of two divides every erase size
+
+
+class SlotWriter:
+    """Over ``area``, one slot's FlashArea. ``position``: bytes taken so far, from the slot's start."""
+
+    def __init__(self, area):
+        self._area = area
+        size = max(area.write_size, min(_PAGE, area.erase_size))
+        self._page = bytearray(size)
+        self._page_size = size
+        self.position = 0
+
+    def open(self, position):
+        """Go on at ``position``, a multiple of the erase size; the unit there is erased when entered."""
+        if position % self._area.erase_size:
+            raise ValueError("a slot is resumed at an erase unit")
+        self.position = position
+
+    def write(self, data, start, length):
+        """Take data[start:start + length]. FlashError if the part fails. Allocates nothing."""
+        page = self._page
+        page_size = self._page_size
+        position = self.position
+        for i in range(start, start + length):
+            page[position % page_size] = data[i]
+            position += 1
+            if position % page_size == 0:
+                self._program(position - page_size)
+        self.position = position
+
+    def flush(self):
+        """Program a last page that is not full, filled up with 0xFF."""
+        used = self.position % self._page_size
+        if used:
+            for i in range(used, self._page_size):
+                self._page[i] = 0xFF
+            self._program(self.position - used)
+
+    def _program(self, at):
+        erase_size = self._area.erase_size
+        if at % erase_size == 0:
+            self._area.erase(at // erase_size)
+        self._area.program(at, self._page)

@@ -1,0 +1,179 @@
+"""``hanota emulate``: an emulated device."""
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from tools import keys
+from tools.commands.serve import HostPort
+from tools.devices import IMAGE_TYPES
+from tools.emulator.emulator import Emulator, Options
+from tools.emulator.state_dir import StateDir, check_identity, make_device
+from tools.errors import Failed, UnusableArguments
+from tools.number import Number
+
+U16 = Number(0xFFFF)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _heap(ctx, param, value: str) -> str:
+    text = value.lower()
+    if (
+        not text.rstrip("km").isdigit()
+        or len(text.rstrip("km")) < len(text) - 1
+        or int(text.rstrip("km")) == 0
+    ):
+        raise click.BadParameter(f"{value!r} is not a size; write 128k or 1m", ctx=ctx, param=param)
+    return text
+
+
+@click.command("emulate")
+@click.option(
+    "--state",
+    "state_path",
+    required=True,
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Holds the device: its flash, identity and lock.",
+)
+@click.option(
+    "--factory", metavar="IMAGE.ota", type=_FILE, help="Slot A of a new device; unused if DIR holds one."
+)
+@click.option(
+    "--trust", required=True, metavar="public.pem", type=_FILE, help="The key that signs its firmware."
+)
+@click.option("--device", type=click.Choice(list(IMAGE_TYPES)), default="ppmid", show_default=True)
+@click.option("--manufacturer-code", type=U16, default="0x1234", show_default=True)
+@click.option("--hardware-version", type=U16, default="1", show_default=True)
+@click.option("--address", type=U16, default="0x1234", show_default=True, help="Short address on the HAN.")
+@click.option("--endpoint", type=Number(240, 1), default="1", show_default=True)
+@click.option(
+    "--profile",
+    type=U16,
+    default="0x0104",
+    show_default=True,
+    help="For unsolicited frames, until a server was heard.",
+)
+@click.option(
+    "--listen", type=HostPort(), help="Take one connection after another; a newer replaces the older."
+)
+@click.option("--connect", type=HostPort(), help="Connect there, again and again.")
+@click.option("--stdio", is_flag=True, help="The link is standard input and output.")
+@click.option(
+    "--interpreter", type=click.Choice(["micropython", "python"]), default="micropython", show_default=True
+)
+@click.option(
+    "--max-data-size",
+    type=Number(255, 1),
+    default="63",
+    show_default=True,
+    help="Largest block asked for, bytes.",
+)
+@click.option("--heap", default="128k", show_default=True, callback=_heap, help="MicroPython's heap.")
+@click.option(
+    "--events",
+    "events_path",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Append the events there, too.",
+)
+def command(
+    state_path: Path,
+    factory: Path | None,
+    trust: Path,
+    device: str,
+    manufacturer_code: int,
+    hardware_version: int,
+    address: int,
+    endpoint: int,
+    profile: int,
+    listen: tuple[str, int] | None,
+    connect: tuple[str, int] | None,
+    stdio: bool,
+    interpreter: str,
+    max_data_size: int,
+    heap: str,
+    events_path: Path | None,
+) -> None:
+    """Run a device: the firmware in DIR's slots on real MicroPython, its HAN link on a stream.
+
+    Killing this process is a power cut, starting it again with the same DIR is power-on. It restarts the
+    interpreter by itself when the device resets. Events are lines of JSON on standard output.
+
+    \b
+    Example, and then `hanota serve v2.ota --connect 127.0.0.1:7000`:
+      hanota emulate --state device --factory v1.ota --trust public.pem --listen 127.0.0.1:7000
+    """
+    if (listen is not None) + (connect is not None) + stdio != 1:
+        raise UnusableArguments("say where the HAN link goes: one of --listen, --connect and --stdio")
+    anchor = keys.load_public(trust)
+    state = StateDir(state_path)
+    if not state.holds_device and factory is None:
+        raise UnusableArguments(
+            f"{state_path} holds no device yet: give it a firmware with --factory IMAGE.ota"
+        )
+    lock = state.acquire()
+    if state.holds_device:
+        check_identity(state, anchor, device, manufacturer_code, hardware_version)
+    else:
+        assert factory is not None
+        make_device(state, factory, anchor, device, manufacturer_code, hardware_version)
+    options = Options(address, endpoint, profile, interpreter, heap, max_data_size)
+    emit = _writer(events_path, stdio)
+    asyncio.run(_run(Emulator(state, options, lock, emit), listen, connect))
+
+
+def _writer(path: Path | None, stdio: bool):
+    """Where events go: standard output, and FILE; with --stdio FILE alone, else standard error."""
+    streams = []
+    if not stdio:
+        streams.append(sys.stdout)
+    if path is not None:
+        try:
+            streams.append(path.open("a"))
+        except OSError as error:
+            raise UnusableArguments(f"cannot write events to {path}: {error.strerror}") from error
+    elif stdio:
+        streams.append(sys.stderr)
+
+    def emit(event: dict) -> None:
+        line = json.dumps(event) + "\n"
+        for stream in streams:
+            stream.write(line)
+            stream.flush()
+
+    return emit
+
+
+async def _run(emulator: Emulator, listen, connect) -> None:
+    loop = asyncio.get_running_loop()
+    power = asyncio.create_task(emulator.run())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, power.cancel)
+    port = emulator.port
+    if listen is not None:
+        try:
+            number = await port.listen(*listen)
+        except OSError as error:
+            power.cancel()
+            raise Failed(f"cannot listen on {listen[0]}:{listen[1]}: {error.strerror}") from error
+        emulator.emit("listening", host=listen[0], port=number)
+        link = None
+    elif connect is not None:
+        link = asyncio.create_task(port.connect(*connect))
+    else:
+        link = asyncio.create_task(port.stdio())
+    waiting = [task for task in (power, link) if task is not None]
+    try:
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            if not task.cancelled():
+                task.result()
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)

@@ -1,0 +1,80 @@
+"""The outer end of an emulated device's HAN link: listen, connect, or standard input and output.
+
+At most one peer at a time; with --listen a newer connection replaces the older one. No peer: the
+device is off the HAN, and what it sends is lost.
+"""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+
+_RETRY = 0.2  # seconds between attempts to connect
+_MOST_UNSENT = 1 << 20  # a peer that does not read loses what comes after this many bytes
+_ORPHAN_LOOK = 1.0
+
+
+class LinkPort:
+    """``deliver``: takes bytes for the device; ``joined``: told when a peer comes or goes."""
+
+    def __init__(self, deliver: Callable[[bytes], Awaitable[None]], joined: Callable[[bool], None]):
+        self._deliver = deliver
+        self._joined = joined
+        self._writer: asyncio.StreamWriter | None = None
+
+    def send(self, data: bytes) -> None:
+        """Bytes from the device to the peer, if there is one."""
+        writer = self._writer
+        if writer is not None and writer.transport.get_write_buffer_size() < _MOST_UNSENT:
+            writer.write(data)
+
+    async def listen(self, host: str, port: int) -> int:
+        """Accept peers from now on; returns the port."""
+        # asyncio sets SO_REUSEADDR on POSIX; said here because harnesses rely on it.
+        server = await asyncio.start_server(self._serve, host, port, reuse_address=True)
+        return server.sockets[0].getsockname()[1]
+
+    async def connect(self, host: str, port: int) -> None:
+        """Keep a connection to HOST:PORT, for ever."""
+        while True:
+            try:
+                reader, writer = await asyncio.open_connection(host, port)
+            except OSError:
+                await asyncio.sleep(_RETRY)
+                continue
+            await self._serve(reader, writer)
+
+    async def stdio(self) -> None:
+        """Standard input and output as the stream; once it is closed the device is off the HAN for good."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
+        transport, protocol = await loop.connect_write_pipe(
+            lambda: asyncio.streams.FlowControlMixin(loop), sys.stdout.buffer
+        )
+        await self._serve(reader, asyncio.StreamWriter(transport, protocol, None, loop))
+        parent = os.getppid()
+        while os.getppid() == parent:  # nobody can come back; without a parent nobody watches either
+            await asyncio.sleep(_ORPHAN_LOOK)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        older, self._writer = self._writer, writer
+        if older is not None:
+            older.transport.abort() if hasattr(older.transport, "abort") else older.close()
+        sock = writer.get_extra_info("socket")
+        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._joined(True)
+        try:
+            while data := await reader.read(4096):
+                if self._writer is not writer:
+                    break
+                await self._deliver(data)
+        except ConnectionError:
+            pass
+        finally:
+            if self._writer is writer:
+                self._writer = None
+                self._joined(False)
+            writer.close()
