@@ -231,6 +231,7 @@ def test_profile_and_endpoint_are_the_devices(image, profile, endpoint):
         device = FakeDevice(profile=profile, endpoint=endpoint)
         async with on_the_han(device, profile=profile) as session:
             await session.wait_for_device(DEADLINE_S)
+            assert session.device.endpoints[endpoint].profile_id == profile
             await session.broadcast_notify()
             status = await session.update(image)
             return device, status, await session.read_file_version()
@@ -241,6 +242,39 @@ def test_profile_and_endpoint_are_the_devices(image, profile, endpoint):
     assert {frame.profile for frame in application} == {profile}
     assert {frame.destination_endpoint for frame in application} <= {endpoint, 0xFF}
     assert {frame.source_endpoint for frame in application if frame.kind == 0} == {endpoint}
+
+
+def test_a_read_while_the_link_is_down_fails_at_once():
+    async def story():
+        device = FakeDevice()
+        async with on_the_han(device) as session:
+            await session.wait_for_device(DEADLINE_S)
+            await device.power_cut()
+            while session.connected.is_set():
+                await asyncio.sleep(0)
+            with pytest.raises(DeviceAway, match="no connection"):
+                await session.read_file_version()
+            return session.statistics.undelivered
+
+    assert run(story()) >= 1
+
+
+def test_a_device_that_comes_back_as_another_is_learnt_anew(image):
+    async def story():
+        device = FakeDevice()
+        async with on_the_han(device) as session:
+            await session.wait_for_device(DEADLINE_S)
+            await device.power_cut()
+            device.address, device.endpoint = 0x4321, 11
+            await device.power_on()
+            while session.device_address != 0x4321:
+                await asyncio.sleep(0)
+            await session.broadcast_notify()
+            while session.device_endpoint != 11:
+                await asyncio.sleep(0)
+            return await session.update(image), session.device_address
+
+    assert run(story()) == (Status.SUCCESS, 0x4321)
 
 
 def test_garbage_on_the_link_is_counted_and_survived(image):
