@@ -22,6 +22,7 @@ PAYLOAD = bytes(range(251)) * 10
 IDENTITY = envelope.Identity(0x1234, 0x0084, 0x00010203)
 LIMITED = envelope.Identity(0x1234, 0x0084, 0x00010203, hardware=(2, 5))
 SEQUENCE = 7
+RENAMED = 100  # a label that the profile does not have
 OUTPUT = Path(__file__).parent / "portable" / "envelope_vectors.py"
 
 
@@ -31,8 +32,8 @@ def edited(change, identity=IDENTITY):
     common = cbor2.loads(manifest[inner.COMMON])
     shared = cbor2.loads(common[inner.SHARED_SEQUENCE])
     change(manifest, common, shared, shared[1])
-    common[inner.SHARED_SEQUENCE] = cbor2.dumps(shared)
-    manifest[inner.COMMON] = cbor2.dumps(common)
+    common[inner.SHARED_SEQUENCE if inner.SHARED_SEQUENCE in common else RENAMED] = cbor2.dumps(shared)
+    manifest[inner.COMMON if inner.COMMON in manifest else RENAMED] = cbor2.dumps(common)
     return cbor2.dumps(manifest)
 
 
@@ -61,6 +62,13 @@ def with_shared(change):
 def reordered(mapping, *first):
     """Reorder a dict in place: the keys ``first`` before the others."""
     items = {key: mapping[key] for key in (*first, *mapping)}
+    mapping.clear()
+    mapping.update(items)
+
+
+def renamed(mapping, old):
+    """Give one key of a dict, in its place, a label that nothing of ours has."""
+    items = {RENAMED if key == old else key: value for key, value in mapping.items()}
     mapping.clear()
     mapping.update(items)
 
@@ -113,7 +121,15 @@ def unsupported():
         "version 2": with_manifest(lambda m: m.update({inner.MANIFEST_VERSION: 2})),
         "unknown manifest key": with_manifest(lambda m: m.update({24: 0})),
         "missing invoke": with_manifest(lambda m: m.pop(inner.INVOKE)),
-        "invoke by another name": with_manifest(lambda m: m.update({8: m.pop(inner.INVOKE)})),
+        **{
+            f"manifest key {key} renamed": with_manifest(lambda m, k=key: renamed(m, k))
+            for key in (1, 2, 3, 7, 9, 20)
+        },
+        **{f"common key {key} renamed": with_common(lambda c, k=key: renamed(c, k)) for key in (2, 4)},
+        **{
+            f"parameter {key} renamed": edited(lambda m, c, s, p, k=key: renamed(p, k), LIMITED)
+            for key in (1, 2, 3, 14, -256, -257, -258, -259)
+        },
         "manifest keys in another order": with_manifest(lambda m: reordered(m, inner.INSTALL)),
         "unknown common key": with_common(lambda c: c.update({5: 0})),
         "common keys in another order": with_common(lambda c: reordered(c, inner.SHARED_SEQUENCE)),

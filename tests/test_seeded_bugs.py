@@ -1,0 +1,353 @@
+"""No rule without the test that it is for: each rule is taken out, and its test must fail.
+
+A seeded bug is one change in one module's source. The portable tests are imported afresh
+against the changed module, and the named test is run; the unchanged modules come back after.
+"""
+
+import importlib
+import importlib.abc
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+ACCEPTANCE = "firmware_agent.trust.acceptance"
+ENVELOPE = "firmware_agent.trust.envelope"
+MANIFEST = "firmware_agent.trust.manifest"
+CBOR = "firmware_agent.trust.cbor"
+VERIFIER = "firmware_agent.trust.verifier"
+
+# module, what stands there, what the bug makes of it, the test that must notice
+BUGS = [
+    # The rules of acceptance, in their order.
+    (
+        ACCEPTANCE,
+        "    if not anchors:",
+        "    if False:",
+        "test_acceptance.test_anchor_without_one_nothing_is_accepted",
+    ),
+    (
+        ACCEPTANCE,
+        "if key_id(anchor) == envelope.key_id]",
+        "]",
+        "test_acceptance.test_key_another_signer_is_unknown",
+    ),
+    (
+        ACCEPTANCE,
+        "    envelope.check_digest()\n",
+        "",
+        "test_acceptance.test_digest_a_declared_one_that_is_not_the_manifest_s_is_refused",
+    ),
+    (
+        ACCEPTANCE,
+        "if p256.verify(anchor, digest, envelope.signature, hook) is True:",
+        "p256.verify(anchor, digest, envelope.signature, hook)\n        if True:",
+        "test_acceptance.test_signature_another_s_under_our_key_id_is_refused",
+    ),
+    (
+        ACCEPTANCE,
+        "    _check_signature(envelope, device.anchors, hook)\n    manifest = Manifest(head, envelope)\n",
+        "    manifest = Manifest(head, envelope)\n    _check_signature(envelope, device.anchors, hook)\n",
+        "test_acceptance.test_signature_comes_before_anything_in_the_manifest",
+    ),
+    (ACCEPTANCE, "manifest.vendor_id != device.vendor_id", "False", "test_acceptance.test_vendor"),
+    (ACCEPTANCE, "manifest.class_id != device.class_id", "False", "test_acceptance.test_class"),
+    (
+        ACCEPTANCE,
+        "manifest.manufacturer_code != device.manufacturer_code",
+        "False",
+        "test_acceptance.test_manufacturer",
+    ),
+    (ACCEPTANCE, "manifest.image_type != device.image_type", "False", "test_acceptance.test_image_type"),
+    (
+        ACCEPTANCE,
+        "manifest.hardware_min <= device.hardware_version <= manifest",
+        "manifest.hardware_min <= manifest",
+        "test_acceptance.test_hardware_only_within_the_range",
+    ),
+    (
+        ACCEPTANCE,
+        "manifest.sequence_number < device.security_counter",
+        "False",
+        "test_acceptance.test_sequence_below_the_counter_is_refused_and_equal_is_not",
+    ),
+    (
+        ACCEPTANCE,
+        "manifest.sequence_number < device.security_counter",
+        "manifest.sequence_number <= device.security_counter",
+        "test_acceptance.test_sequence_below_the_counter_is_refused_and_equal_is_not",
+    ),
+    (
+        ACCEPTANCE,
+        "    if header is not None:",
+        "    if False:",
+        "test_acceptance.test_header_must_say_what_the_manifest_says",
+    ),
+    *[
+        (
+            ACCEPTANCE,
+            f'    _check_equal("{what}", header.{attribute}, manifest.{attribute})\n',
+            "",
+            "test_acceptance.test_header_must_say_what_the_manifest_says",
+        )
+        for what, attribute in (
+            ("manufacturer code", "manufacturer_code"),
+            ("image type", "image_type"),
+            ("file version", "file_version"),
+        )
+    ],
+    *[
+        (
+            ACCEPTANCE,
+            f'    _check_equal("{what}", header.{attribute}, manifest.{attribute} if limited else None)\n',
+            "",
+            "test_acceptance.test_header_hardware_range_must_be_the_manifest_s",
+        )
+        for what, attribute in (("minimum hardware", "hardware_min"), ("maximum hardware", "hardware_max"))
+    ],
+    (
+        ACCEPTANCE,
+        "manifest.payload_length != manifest.image_size",
+        "False",
+        "test_acceptance.test_size_the_payload_must_be_as_long_as_the_manifest_says",
+    ),
+    (
+        ACCEPTANCE,
+        "if end != image_length",
+        "if False",
+        "test_acceptance.test_size_the_payload_must_end_with_the_image",
+    ),
+    (
+        ACCEPTANCE,
+        "if end != image_length",
+        "if end > image_length",
+        "test_acceptance.test_size_the_payload_must_end_with_the_image",
+    ),
+    (
+        ACCEPTANCE,
+        "image_length > slot_size",
+        "False",
+        "test_acceptance.test_size_the_image_must_fit_the_slot",
+    ),
+    # The stored bytes.
+    (
+        VERIFIER,
+        "self._hash.digest() != self._manifest.image_digest",
+        "False",
+        "test_acceptance.test_slot_with_one_wrong_bit_is_refused",
+    ),
+    (
+        VERIFIER,
+        "            self._check_head()\n",
+        "",
+        "test_acceptance.test_slot_with_another_head_is_refused",
+    ),
+    (
+        VERIFIER,
+        "            or stored.signature != manifest.signature\n",
+        "",
+        "test_acceptance.test_slot_with_another_head_is_refused",
+    ),
+    (
+        VERIFIER,
+        "            or stored.declared_digest != manifest.declared_digest\n",
+        "",
+        "test_acceptance.test_slot_with_another_head_is_refused",
+    ),
+    (
+        VERIFIER,
+        "            or stored.payload_length != manifest.payload_length\n",
+        "",
+        "test_acceptance.test_slot_with_another_head_is_refused",
+    ),
+    # The envelope and the manifest.
+    (
+        ENVELOPE,
+        "if self.declared_digest != self.digest:",
+        "if False:",
+        "test_manifest.test_the_declared_digest_must_be_the_manifest_s",
+    ),
+    (
+        ENVELOPE,
+        "cbor.Reader(buf, 0, min(n, HEAD_LIMIT), HEAD_LIMIT)",
+        "cbor.Reader(buf, 0, n, 1 << 40)",
+        "test_manifest.test_nothing_longer_than_the_limit_is_waited_for",
+    ),
+    (
+        ENVELOPE,
+        "if n and buf[0] >> 5 != cbor.TAG or reader.tag() != ENVELOPE_TAG:",
+        "if reader.tag() < 0:",
+        "test_manifest.test_what_cannot_become_an_envelope_is_refused_with_its_first_wrong_byte",
+    ),
+    (
+        ENVELOPE,
+        "if not reader.text_is(PAYLOAD):",
+        "if reader.text_is(b''):",
+        "test_manifest.test_the_payload_has_its_name_and_comes_last",
+    ),
+    (
+        ENVELOPE,
+        "if algorithm not in (ESP256, ES256):",
+        "if False:",
+        "test_manifest.test_both_names_of_the_algorithm_are_read",
+    ),
+    *[
+        (ENVELOPE, standing, bug, "test_manifest.test_the_authentication_wrapper_is_the_profile_s")
+        for standing, bug in (
+            ('expect_count(reader, "authentication wrapper", reader.array(), 2)', "reader.array()"),
+            ("if block.tag() != SIGN1_TAG:", "if block.tag() < 0:"),
+            ('expect_count(block, "COSE_Sign1", block.array(), 4)', "block.array()"),
+            ("if block.map() != 0:", "if block.map() < 0:"),
+            ('expect(protected, "protected header", ALGORITHM)', "protected.integer()"),
+            ('expect(protected, "protected header", KEY_ID)', "protected.integer()"),
+            ('expect(digest, "digest algorithm", SHA_256)', "digest.integer()"),
+        )
+    ],
+    *[
+        (MANIFEST, standing, bug, "test_manifest.test_what_is_outside_the_profile_is_refused")
+        for standing, bug in (
+            ('expect(reader, "manifest version", VERSION)', "reader.integer()"),
+            *[
+                (f'expect(reader, "{what}", {key})', "reader.integer()")
+                for what, keys in {
+                    "manifest key": "MANIFEST_VERSION SEQUENCE_NUMBER COMMON VALIDATE INVOKE INSTALL",
+                    "common key": "COMPONENTS SHARED_SEQUENCE",
+                    "parameter": "VENDOR_ID CLASS_ID IMAGE_DIGEST IMAGE_SIZE MANUFACTURER_CODE IMAGE_TYPE "
+                    "FILE_VERSION HARDWARE_RANGE URI",
+                }.items()
+                for key in keys.split()
+            ],
+            ('expect_count(reader, "components", reader.array(), 1)', "reader.array()"),
+            ('expect_count(reader, "component identifier", reader.array(), 1)', "reader.array()"),
+            ("if end - start != 1 or reader.buf[start] != COMPONENT_ID:", "if end - start != 1:"),
+            ("if end - start != 1 or reader.buf[start] != COMPONENT_ID:", "if reader.buf[start]:"),
+            ('    expect(reader, "reporting policy", REPORT_ALL)', "    reader.integer()"),
+            (
+                "if not reader.text_is(PAYLOAD):",
+                "if reader.text_is(b''):",
+            ),
+        )
+    ],
+    *[
+        (MANIFEST, standing, bug, "test_manifest.test_what_does_not_decode_is_refused")
+        for standing, bug in (
+            ("INSTALL)\n        _read_install(reader.wrapped())\n        reader.finish()", "INSTALL)"),
+            ("self.manufacturer_code = reader.uint(0xFFFF)", "self.manufacturer_code = reader.uint()"),
+            ("self.image_type = reader.uint(0xFFFF)", "self.image_type = reader.uint()"),
+            ("self.hardware_min > self.hardware_max", "False"),
+            ("_expect_each(reader, commands)\n    reader.finish()", "_expect_each(reader, commands)"),
+            ("(FETCH, IMAGE_MATCH))\n    reader.finish()", "(FETCH, IMAGE_MATCH))"),
+            ("self.vendor_id = reader.copy(UUID_SIZE)", "self.vendor_id = reader.byte_string()"),
+        )
+    ],
+    (CBOR, "if value < (24", "if False and (24", "test_cbor.test_only_the_shortest_form_is_read"),
+    (CBOR, "if size > 4:", "if False:", "test_cbor.test_more_than_32_bits_are_refused"),
+    (CBOR, "if short > 27:", "if False:", "test_cbor.test_indefinite_and_reserved_lengths_are_refused"),
+    (
+        CBOR,
+        "if first >> 5 != major:",
+        "if False:",
+        "test_cbor.test_another_type_is_refused_with_offset_and_both_names",
+    ),
+    (
+        CBOR,
+        "if length is not None and size != length:",
+        "if False:",
+        "test_cbor.test_a_string_of_another_length_is_refused",
+    ),
+    (
+        CBOR,
+        "if end > self.limit:",
+        "if False:",
+        "test_cbor.test_what_passes_the_limit_is_refused_without_waiting",
+    ),
+    (CBOR, "if end > self.end:", "if False:", "test_cbor.test_a_buffer_that_still_grows_asks_for_more"),
+    (
+        CBOR,
+        "if value > maximum:",
+        "if False:",
+        "test_cbor.test_an_integer_above_its_maximum_is_refused_where_it_stands",
+    ),
+    (CBOR, "if self.pos != self.end:", "if False:", "test_cbor.test_nothing_may_follow"),
+    (
+        CBOR,
+        "        if end - start != len(expected):\n            return False\n",
+        "",
+        "test_cbor.test_text_is_compared_whole",
+    ),
+    (
+        CBOR,
+        "return Reader(self.buf, start, end)",
+        "return Reader(self.buf, start, self.end)",
+        "test_cbor.test_what_is_wrapped_ends_with_its_byte_string",
+    ),
+    (
+        CBOR,
+        "return Reader(self.buf, start, end)",
+        "return Reader(self.buf, start, end, self.end)",
+        "test_cbor.test_a_string_cannot_reach_out_of_what_wraps_it",
+    ),
+]
+
+
+class Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports one module from changed source."""
+
+    def __init__(self, name, source):
+        self.name = name
+        self.source = source
+
+    def find_spec(self, name, path, target=None):
+        return importlib.util.spec_from_loader(name, self) if name == self.name else None
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        exec(compile(self.source, f"{self.name} (changed)", "exec"), module.__dict__)
+
+
+def is_ours(name):
+    return name == "firmware_agent" or name.startswith(("firmware_agent.", "tests.portable"))
+
+
+@pytest.fixture
+def fresh_modules():
+    """The device's modules and their tests are imported again, and the old ones come back."""
+    kept = {name: sys.modules.pop(name) for name in list(sys.modules) if is_ours(name)}
+    path = list(sys.meta_path)
+    yield
+    sys.meta_path[:] = path
+    for name in list(sys.modules):
+        if is_ours(name):
+            del sys.modules[name]
+    sys.modules.update(kept)
+
+
+def run(test):
+    module, function = test.split(".")
+    getattr(importlib.import_module(f"tests.portable.{module}"), function)()
+
+
+@pytest.mark.parametrize(
+    ("module", "standing", "bug", "test"),
+    BUGS,
+    ids=[f"{bug[3].split('.')[1]}-{at}" for at, bug in enumerate(BUGS)],
+)
+def test_a_rule_that_is_taken_out_is_missed(fresh_modules, module, standing, bug, test):
+    source = (ROOT / (module.replace(".", "/") + ".py")).read_text()
+    assert source.count(standing) == 1, f"{module} has {source.count(standing)} times: {standing}"
+    sys.meta_path.insert(0, Changed(module, source.replace(standing, bug)))
+    refused = importlib.import_module("firmware_agent.reject").Rejected
+    waits = importlib.import_module("firmware_agent.trust.cbor").NeedMore
+    # An assertion of the test's, or what comes of going on with what should have been refused.
+    with pytest.raises((AssertionError, LookupError, TypeError, ValueError, refused, waits)):
+        run(test)
+
+
+@pytest.mark.parametrize("test", sorted({bug[3] for bug in BUGS}))
+def test_with_no_rule_taken_out_nothing_is_missed(fresh_modules, test):
+    run(test)
