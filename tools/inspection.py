@@ -1,7 +1,7 @@
 """What is in an upgrade file, and whether a device that it is meant for would take it.
 
-The judgement is the device's own: ``firmware_agent.trust.acceptance`` and the slot verifier
-run here on the file's bytes. Only what a device knows of itself is not judged, so identity,
+The judgement is the device's own: its file parser, ``firmware_agent.trust.acceptance`` and the slot
+verifier run here on the file's bytes. Only what a device knows of itself is not judged, so identity,
 hardware, security counter and slot are those that suit the image.
 """
 
@@ -9,6 +9,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from firmware_agent import reject
+from firmware_agent.protocol import upgrade_file as device
 from firmware_agent.reject import MALFORMED_FILE, NO_TRUST_ANCHOR, Rejected
 from firmware_agent.trust import acceptance, verifier
 from firmware_agent.trust.manifest import Manifest, decode
@@ -20,8 +21,6 @@ REFUSED = "refused"
 # An OTA file that is larger is none: ZigBee would carry it for days.
 SIZE_MAXIMUM = 64 * 1024 * 1024
 _NO_ANCHOR = "no trust anchor"
-# A tag of two bytes, d8 6b: read as an element's tag it would be a reserved one.
-_ENVELOPE_START = bytes([0xD8, envelope.outer.ENVELOPE_TAG])
 
 
 @dataclass
@@ -50,19 +49,22 @@ def examine(data: bytes, anchors: list[bytes]) -> Report:
 def _judge(data: bytes, anchors: list[bytes], report: Report) -> None:
     if len(data) > SIZE_MAXIMUM:
         raise Rejected(MALFORMED_FILE, f"more than {SIZE_MAXIMUM} bytes")
-    file = upgrade_file.parse(data, _ENVELOPE_START)
+    file = upgrade_file.describe(data)
     report.header = file.header
     report.elements = file.elements
-    image = b"" if file.image is None else data[file.image[0] : file.image[1]]
+    if file.problem is not None:
+        raise file.problem
+    parsed = device.UpgradeFile()
+    parsed.feed(data, 0, len(data))
+    if not parsed.ready:
+        raise Rejected(MALFORMED_FILE, f"{len(data)} bytes end before the Manufacturer Image")
+    image = data[parsed.image_offset : parsed.image_offset + parsed.image_length]
     try:
         report.manifest = decode(image, len(image))
     except Rejected:
-        pass  # shown as missing here; judged in the rules' order below
-    if file.problem is not None:
-        raise file.problem
-    accepted = acceptance.accept(
-        image, len(image), len(image), file.header, _suiting_device(report.manifest, anchors)
-    )
+        pass  # shown as missing; what is wrong with it is judged below, in the rules' order
+    suiting = _suiting_device(report.manifest, anchors)
+    accepted = acceptance.accept(image, len(image), parsed.image_length, parsed, suiting)
     check = verifier.SlotVerifier(_reader(image), accepted)
     while not check.step():
         pass

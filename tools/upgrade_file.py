@@ -1,27 +1,22 @@
-"""The ZigBee OTA upgrade file: built strictly, read from any bytes at all.
+"""The ZigBee OTA upgrade file: built strictly, described from any bytes at all.
 
 Two layouts carry a Manufacturer Image. GBCS puts it right behind the header; zigpy and
-zigbee-herdsman expect elements (tag, length, data) and get it in one of tag 0x0000.
+zigbee-herdsman expect elements (tag, length, data) and get it in one of tag 0x0000. What a device
+makes of a file is ``firmware_agent.protocol.upgrade_file``; this describes also what it refuses.
 """
 
 import struct
 from dataclasses import dataclass, field
 
+from firmware_agent.protocol import upgrade_file as device
 from firmware_agent.reject import MALFORMED_FILE, SIZE_MISMATCH, Rejected
 from tools.envelope import Identity
 
-MAGIC = b"\x1e\xf1\xee\x0b"
-HEADER_VERSION = 0x0100
+MAGIC = device.MAGIC.to_bytes(4, "little")
 STACK_VERSION = 0x0002  # ZigBee PRO
-HEADER_MAXIMUM = 69
-HAS_CREDENTIAL = 0x0001
-HAS_DESTINATION = 0x0002
-HAS_HARDWARE = 0x0004
-
-TAG_UPGRADE_IMAGE = 0x0000
 TAG_TELINK = 0xF000
 ELEMENT_NAMES = {
-    0x0000: "upgrade image",
+    device.UPGRADE_IMAGE_TAG: "upgrade image",
     0x0001: "ECDSA signature, suite 1",
     0x0002: "ECDSA certificate, suite 1",
     0x0003: "image integrity code",
@@ -34,7 +29,6 @@ _RESERVED_TAGS = range(0x0007, 0xF000)
 _FIXED = struct.Struct("<4sHHHHHIH32sI")
 _ELEMENT = struct.Struct("<HI")
 _HARDWARE = struct.Struct("<HH")
-HEADER_STRING_SIZE = 32
 
 
 def build(image: bytes, identity: Identity, header_string: bytes, elements: bool) -> bytes:
@@ -43,14 +37,14 @@ def build(image: bytes, identity: Identity, header_string: bytes, elements: bool
     The header has a hardware range (60 bytes, field control 0x0004) where the identity has
     one, and none (56 bytes, 0x0000) where the image is for any hardware.
     """
-    body = _ELEMENT.pack(TAG_UPGRADE_IMAGE, len(image)) + image if elements else image
+    body = _ELEMENT.pack(device.UPGRADE_IMAGE_TAG, len(image)) + image if elements else image
     options = b"" if identity.hardware is None else _HARDWARE.pack(*identity.hardware)
     header_length = _FIXED.size + len(options)
     header = _FIXED.pack(
         MAGIC,
-        HEADER_VERSION,
+        device.HEADER_VERSION,
         header_length,
-        0 if identity.hardware is None else HAS_HARDWARE,
+        0 if identity.hardware is None else device.HARDWARE_PRESENT,
         identity.manufacturer_code,
         identity.image_type,
         identity.file_version,
@@ -94,15 +88,11 @@ class Element:
 
 
 @dataclass
-class UpgradeFile:
-    """What can be read of a file, and the first thing that is wrong with it (None if nothing is).
-
-    ``image``  (start, end) of the Manufacturer Image, or None if there is none to be found
-    """
+class Description:
+    """What can be read of a file, and the first thing that is wrong with it (None if nothing is seen)."""
 
     header: Header | None = None
     elements: list[Element] = field(default_factory=list)
-    image: tuple[int, int] | None = None
     problem: Rejected | None = None
 
     def found(self, number: int, detail: str) -> None:
@@ -111,96 +101,53 @@ class UpgradeFile:
             self.problem = Rejected(number, detail)
 
 
-def parse(data: bytes, bare_start: bytes) -> UpgradeFile:
-    """Read any bytes as an upgrade file; never raises.
-
-    ``bare_start``  what a Manufacturer Image that stands right behind the header starts with.
-                    Read as a tag it must be a reserved one, or the two layouts look alike.
-    """
-    file = UpgradeFile()
+def describe(data: bytes) -> Description:
+    """Read any bytes as an upgrade file; never raises."""
+    file = Description()
     start = data.find(MAGIC)
     if start < 0:
         file.found(MALFORMED_FILE, f"no ZigBee OTA header in it: {MAGIC.hex(' ')} stands nowhere")
         return file
     if start > 0:
         file.found(MALFORMED_FILE, f"the ZigBee header starts at {start}, behind other bytes: cut them off")
-    _parse_header(file, data, start)
-    if file.header is None:
+    if len(data) - start < _FIXED.size:
+        file.found(MALFORMED_FILE, f"{len(data) - start} bytes are no header: it has {_FIXED.size} at least")
         return file
-    end = start + file.header.image_size
+    header = file.header = _read_header(data, start)
+    end = start + header.image_size
     if end != len(data):
         file.found(
-            SIZE_MISMATCH, f"the header says {file.header.image_size} bytes, the file has {len(data) - start}"
+            SIZE_MISMATCH, f"the header says {header.image_size} bytes, the file has {len(data) - start}"
         )
-    body = start + file.header.header_length
-    _parse_body(file, data, body, min(end, len(data)), bare_start)
+    _read_elements(file, data, start + header.header_length, min(end, len(data)))
     return file
 
 
-def _parse_header(file: UpgradeFile, data: bytes, start: int) -> None:
-    if len(data) - start < _FIXED.size:
-        file.found(MALFORMED_FILE, f"{len(data) - start} bytes are no header: it has {_FIXED.size} at least")
-        return
+def _read_header(data: bytes, start: int) -> Header:
     _, *fixed = _FIXED.unpack_from(data, start)
     header = Header(*fixed)
-    file.header = header
-    if header.header_version != HEADER_VERSION:
-        file.found(
-            MALFORMED_FILE, f"header version 0x{header.header_version:04x}, not 0x{HEADER_VERSION:04x}"
-        )
-    at = start + _FIXED.size
-    end = min(start + header.header_length, len(data))
-    for bit, size, read in _OPTIONS:
-        if header.field_control & bit:
-            if at + size > end:
-                file.found(
-                    MALFORMED_FILE,
-                    f"header length {header.header_length} has no room for field control "
-                    f"0x{header.field_control:04x}",
-                )
-                return
-            read(header, data[at : at + size])
-            at += size
-    if header.field_control & ~(HAS_CREDENTIAL | HAS_DESTINATION | HAS_HARDWARE):
-        file.found(MALFORMED_FILE, f"field control 0x{header.field_control:04x} has reserved bits")
-    if not at - start <= header.header_length <= HEADER_MAXIMUM:
-        file.found(
-            MALFORMED_FILE, f"header length {header.header_length}, not {at - start} to {HEADER_MAXIMUM}"
-        )
-    if header.header_length > header.image_size:
-        file.found(MALFORMED_FILE, f"image size {header.image_size} is below the header's own length")
+    options = data[start + _FIXED.size : start + header.header_length]
+    if header.field_control & device.CREDENTIAL_PRESENT and options:
+        header.security_credential_version = options[0]
+        options = options[1:]
+    if header.field_control & device.DESTINATION_PRESENT and len(options) >= 8:
+        header.destination = options[:8]
+        options = options[8:]
+    if header.field_control & device.HARDWARE_PRESENT and len(options) >= _HARDWARE.size:
+        header.hardware_min, header.hardware_max = _HARDWARE.unpack_from(options)
+    return header
 
 
-def _read_credential(header: Header, data: bytes) -> None:
-    header.security_credential_version = data[0]
-
-
-def _read_destination(header: Header, data: bytes) -> None:
-    header.destination = data
-
-
-def _read_hardware(header: Header, data: bytes) -> None:
-    header.hardware_min, header.hardware_max = _HARDWARE.unpack(data)
-
-
-_OPTIONS = (
-    (HAS_CREDENTIAL, 1, _read_credential),
-    (HAS_DESTINATION, 8, _read_destination),
-    (HAS_HARDWARE, 4, _read_hardware),
-)
-
-
-def _parse_body(file: UpgradeFile, data: bytes, body: int, end: int, bare_start: bytes) -> None:
-    first_tag = int.from_bytes(data[body : body + 2], "little")
-    if data[body : body + len(bare_start)] == bare_start or first_tag in _RESERVED_TAGS:
-        file.image = (body, end)
+def _read_elements(file: Description, data: bytes, at: int, end: int) -> None:
+    tag = int.from_bytes(data[at : at + 2], "little")
+    if tag in _RESERVED_TAGS:  # an envelope's first bytes are one, too: a Manufacturer Image stands here
         return
-    at = body
     while at < end:
         if end - at < _ELEMENT.size:
-            telink = " (Telink's elements have 2 bytes more than ZigBee's)" if _has_telink(file) else ""
-            file.found(MALFORMED_FILE, f"{end - at} bytes behind the last element, at {at}{telink}")
-            break
+            telink = any(element.tag == TAG_TELINK for element in file.elements)
+            hint = " (Telink's elements have 2 bytes more than ZigBee's)" if telink else ""
+            file.found(MALFORMED_FILE, f"{end - at} bytes behind the last element, at {at}{hint}")
+            return
         tag, length = _ELEMENT.unpack_from(data, at)
         at += _ELEMENT.size
         file.elements.append(Element(tag, at, length))
@@ -210,14 +157,5 @@ def _parse_body(file: UpgradeFile, data: bytes, body: int, end: int, bare_start:
                 f"element 0x{tag:04x} at {at - _ELEMENT.size} runs past the end: "
                 f"{length} bytes, {end - at} are left",
             )
-            break
+            return
         at += length
-    images = [element for element in file.elements if element.tag == TAG_UPGRADE_IMAGE]
-    if len(images) != 1:
-        file.found(MALFORMED_FILE, f"{len(images)} elements of tag 0x0000 (upgrade image), not 1")
-    if images:
-        file.image = (images[0].offset, min(images[0].offset + images[0].length, end))
-
-
-def _has_telink(file: UpgradeFile) -> bool:
-    return any(element.tag == TAG_TELINK for element in file.elements)

@@ -18,8 +18,8 @@ from hashlib import sha256
 from firmware_agent.reject import BAD_SIGNATURE, MALFORMED_ENVELOPE, UNSUPPORTED_MANIFEST, Rejected
 from firmware_agent.trust import cbor
 
-# The envelope's bytes before the payload. An agent collects the file's head in one
-# buffer of 512 bytes: an OTA header (69 at most), an element header (6), and this.
+# The envelope's bytes before the payload. With an OTA header (69 at most) and an element's
+# header (6) they make 512: what a device keeps in RAM, and fetches, before it can refuse.
 # The profile needs 287 to 317 of them; the rest is room for a later one.
 HEAD_LIMIT = 512 - 69 - 6
 
