@@ -22,4 +22,4 @@ def rom_files() -> list[str]:
 
 def build_rom() -> bytes:
     """The ROM's image."""
-    return romfs.write(dict(romfs.compiled(name, (layout.ROOT / name).read_bytes()) for name in rom_files()))
+    return romfs.write(romfs.compiled_all({name: (layout.ROOT / name).read_bytes() for name in rom_files()}))

@@ -37,5 +37,10 @@ def updatable_files() -> list[str]:
     return sorted(_matches(UPDATABLE) - _matches(FIXED))
 
 
+def device_files() -> list[str]:
+    """Sorted paths, relative to ROOT, of all that runs on a device, boards included."""
+    return sorted(_matches([*FIXED, *UPDATABLE, "hal/sim/*.py", "boards/*/*.py"]))
+
+
 def _matches(patterns: list[str]) -> set[str]:
     return {path.relative_to(ROOT).as_posix() for pattern in patterns for path in ROOT.glob(pattern)}

