@@ -325,6 +325,8 @@ def fresh_modules():
         if is_ours(name):
             del sys.modules[name]
     sys.modules.update(kept)
+    if "tests.portable" in kept:
+        sys.modules["tests"].portable = kept["tests.portable"]
 
 
 def run(test):
