@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+# In a directory of their own: beside the host's packages they would shadow Python's standard library.
+STUBS := micropython-unix-stubs==1.29.0.post1
 
 .PHONY: demo test lint setup clean
 
@@ -13,7 +15,9 @@ test: lint
 
 lint: $(READY)
 	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check --quiet . || { echo "hanota: run .venv/bin/ruff format ." >&2; exit 1; }
 	@$(VENV)/bin/mypy
+	@$(VENV)/bin/mypy --config-file boards/typecheck.ini
 
 setup: $(READY)
 
@@ -23,6 +27,7 @@ $(READY): setup.cfg pyproject.toml
 	@$(PYTHON) -m venv $(VENV) || { echo "hanota: Python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }
 	@echo "hanota: setting up $(VENV) (once, about a minute)"
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[test]' || { echo "hanota: pip could not install what setup.cfg lists; it needs a package index: see the lines above" >&2; exit 1; }
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --target $(VENV)/typings --upgrade $(STUBS) || { echo "hanota: pip could not install $(STUBS)" >&2; exit 1; }
 	@touch $(READY)
 
 clean:

@@ -50,17 +50,16 @@ class _CountedFlash(NorFlash):
 
 
 class _Clock:
-    """ticks_ms() and ticks_diff() as MicroPython's time has them."""
-
-    def __init__(self):
-        if MICROPYTHON:
-            self.ticks_ms = time.ticks_ms
-            self.ticks_diff = time.ticks_diff
+    """ticks_ms() and ticks_diff() as MicroPython's time has them; CPython's has neither."""
 
     def ticks_ms(self):
-        return int(time.monotonic() * 1000)
+        if MICROPYTHON:
+            return time.ticks_ms()
+        return int(time.monotonic() * 1000)  # type: ignore[attr-defined]
 
     def ticks_diff(self, a, b):
+        if MICROPYTHON:
+            return time.ticks_diff(a, b)
         return a - b
 
 

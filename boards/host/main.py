@@ -11,7 +11,7 @@ import uctypes
 import vfs
 
 runtime = json.loads(sys.argv[2])
-vfs.mount(vfs.VfsRom(memoryview(uctypes.bytearray_at(runtime["rom"], runtime["rom_size"]))), "/rom")
+vfs.mount(vfs.VfsRom(memoryview(uctypes.bytearray_at(runtime["rom"], runtime["rom_size"]))), "/rom")  # type: ignore[abstract]
 # Only the ROM, and later the slot, provide modules: nothing is picked up from the host by accident.
 sys.path[:] = ["/rom", ".frozen"]
 try:
@@ -19,5 +19,5 @@ try:
     sys.modules["boards.host.start"].main(sys.argv[1], runtime)
 except Exception as failure:  # noqa: BLE001  the last resort: say it on the console, then crash
     # The port would print it on standard output, which is the HAN link here.
-    sys.print_exception(failure, sys.stderr)  # type: ignore[attr-defined]
+    sys.print_exception(failure, sys.stderr)  # type: ignore[arg-type]
     sys.exit(1)

@@ -62,7 +62,7 @@ def _run_payload(board, handover):
     manifest = handover.manifest
     area = handover.store.slots[handover.slot]
     payload = area.view(manifest.head_length, manifest.payload_length)
-    vfs.mount(vfs.VfsRom(payload), "/app")
+    vfs.mount(vfs.VfsRom(payload), "/app")  # type: ignore[abstract]
     sys.path.insert(0, "/app")
     firmware_agent.provide("/app")
     hal.provide("/app")
