@@ -31,7 +31,7 @@ def version_text(version):
 
 
 class Agent:
-    """Wires the pieces; ``poll(elapsed)`` does what is due and returns the ms it may be left alone."""
+    """Wires the pieces; ``poll()`` does what is due and returns the ms it may be left alone."""
 
     def __init__(self, board, handover, application):
         self._board = board
@@ -51,6 +51,9 @@ class Agent:
         self._file = UpgradeFile()
         self._offer = Offer()
         self._device = Device(board, handover.manifest.file_version)
+        self._store.hook = self.breathe
+        self._last = board.clock.ticks_ms()
+        self._owed = 0
         self._joined = False
         self._announced = False
         self._since_boot = 0
@@ -80,13 +83,24 @@ class Agent:
             self._use_server(state)
             self._verify()
 
-    def poll(self, elapsed):
-        """``elapsed``: ms since the last call. Runs every due step once; never sleeps."""
+    def breathe(self):
+        """Feed the watchdog and give the application its turn; also called from within long work."""
+        clock = self._board.clock
+        now = clock.ticks_ms()
+        elapsed = clock.ticks_diff(now, self._last)
+        self._last = now
+        self._owed += elapsed
+        self._board.watchdog.feed()
+        self._device.elapsed(elapsed)
+
+    def poll(self):
+        """Run every due step once; never sleeps."""
         board = self._board
+        self.breathe()
+        elapsed = self._owed
+        self._owed = 0
         self._since_boot += elapsed
         self._since_block += elapsed
-        self._device.elapsed(elapsed)
-        board.watchdog.feed()
         joined = board.link.joined
         if joined != self._joined:
             self._joined = joined
@@ -243,17 +257,13 @@ class Agent:
         if result == RESTART:
             file.reset()
             next_offset = 0
-        elif result == COMPLETE:
-            self._emit_block(next_offset)
+        elif self._since_block >= _BLOCK_EVENT_PERIOD:
+            self._since_block = 0
+            self._board.emit("block", {"offset": next_offset, "size": self._client.file_size})
+        if result == COMPLETE:
             self._verify()
             return
-        elif self._since_block >= _BLOCK_EVENT_PERIOD:
-            self._emit_block(next_offset)
         self._client.written(next_offset, store.until_boundary(next_offset))
-
-    def _emit_block(self, offset):
-        self._since_block = 0
-        self._board.emit("block", {"offset": offset, "size": self._client.file_size})
 
     def _check_header(self):
         """The file must be the one that was offered, for this device."""
@@ -373,10 +383,5 @@ def run(board, handover, application):
     """For ever: poll, then wait for the link or the next deadline."""
     agent = Agent(board, handover, application)
     agent.start()
-    clock = board.clock
-    last = clock.ticks_ms()
     while True:
-        now = clock.ticks_ms()
-        elapsed = clock.ticks_diff(now, last)
-        last = now
-        board.link.wait(agent.poll(elapsed))
+        board.link.wait(agent.poll())

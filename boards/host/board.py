@@ -112,21 +112,17 @@ class _Display:
 
     def __init__(self, screen):
         self._screen = screen
-        self._frame = bytearray(b" " * fm.SCREEN_SIZE)
-        for row in range(self.rows):
-            self._frame[(row + 1) * (self.columns + 1) - 1] = 10
+        self._lines = [" " * self.columns] * self.rows
         self.show()
 
     def write(self, row, text):
-        """Put ``text`` in ``row``, filled up or cut to the width; what is not ASCII becomes '?'."""
-        start = row * (self.columns + 1)
-        for i in range(self.columns):
-            code = ord(text[i]) if i < len(text) else 32
-            self._frame[start + i] = code if 32 <= code < 127 else 63
+        """Put ``text`` in ``row``, filled up or cut to the width."""
+        self._lines[row] = text[: self.columns] + " " * (self.columns - len(text))
 
     def show(self):
-        """Put the frame on the screen."""
-        self._screen[: fm.SCREEN_SIZE] = self._frame
+        """Put the frame on the screen: UTF-8 lines, then blanks to the screen's size."""
+        frame = ("\n".join(self._lines) + "\n").encode()[: fm.SCREEN_SIZE]
+        self._screen[: fm.SCREEN_SIZE] = frame + b" " * (fm.SCREEN_SIZE - len(frame))
 
 
 class _Identity:

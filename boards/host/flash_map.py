@@ -19,7 +19,7 @@ REG_PROGRAMMED_BYTES = 24
 
 SCREEN_COLUMNS = 40
 SCREEN_ROWS = 8
-SCREEN_SIZE = SCREEN_ROWS * (SCREEN_COLUMNS + 1)  # each row ends in a newline: `cat` shows it
+SCREEN_SIZE = SCREEN_ROWS * (2 * SCREEN_COLUMNS + 1)  # UTF-8 lines, most letters one byte: `cat` shows it
 
 EXIT_RESET = 64  # the interpreter's exit code when the device resets itself
 EXIT_NOTHING_BOOTS = 65

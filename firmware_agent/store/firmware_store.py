@@ -67,7 +67,8 @@ class Offer:
 class FirmwareStore:
     """``journal_area`` and the two ``slots`` are FlashAreas; ``device`` is the acceptance.Device.
 
-    hook: called between the steps of a signature check (feed the watchdog, answer the radio).
+    hook: called between the steps of a signature check (feed the watchdog, serve the application); the
+    agent puts its own in once it runs.
     """
 
     def __init__(self, journal_area, slots, device, hook=None):
@@ -77,7 +78,7 @@ class FirmwareStore:
         self.running = -1  # the slot that was booted; boot sets it
         self.manifest = None  # of the image being written, once accepted
         self._journal = Journal(journal_area)
-        self._hook = hook
+        self.hook = hook
         self._offer = Offer()
         self._writer = None
         self._head = bytearray(manifest.HEAD_LIMIT)
@@ -408,7 +409,7 @@ class FirmwareStore:
         device = self.device
         device.security_counter = self.state.security_counter
         device.slot_size = self.slots[slot].size
-        return acceptance.accept(head, length, image_length, header, device, self._hook)
+        return acceptance.accept(head, length, image_length, header, device, self.hook)
 
     def _recheck(self):
         """The secondary slot's Manifest, if it is the image that was accepted; else None."""
