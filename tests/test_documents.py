@@ -1,0 +1,34 @@
+"""The documents say what the code says."""
+
+import re
+
+from tools import layout
+
+
+def test_updatable_page_lists_the_files_of_the_layout():
+    page = (layout.ROOT / "docs/updatable.md").read_text()
+    listed = re.findall(r"^- `(.*)`$", page, re.MULTILINE)
+    assert listed == layout.fixed_files() + layout.updatable_files()
+
+
+def test_every_page_named_in_the_readme_is_there():
+    readme = (layout.ROOT / "README.md").read_text()
+    for target in re.findall(r"\]\(([^)#]+)\)", readme):
+        assert (layout.ROOT / target).is_file(), target
+
+
+def test_every_test_file_named_in_the_readme_is_there():
+    readme = (layout.ROOT / "README.md").read_text()
+    for target in re.findall(r"\.venv/bin/pytest (\S+?)`", readme):
+        assert (layout.ROOT / target).exists(), target
+
+
+def test_every_event_of_the_agent_is_described():
+    page = (layout.ROOT / "docs/emulator.md").read_text()
+    described = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    sources = ["firmware_agent/agent.py", "boards/host/start.py", "tools/commands/emulate.py"]
+    emitted = set()
+    for source in sources:
+        emitted |= set(re.findall(r"\bemit\(\s*\"(\w+)\"", (layout.ROOT / source).read_text()))
+    assert emitted <= described
+    assert len(emitted) >= 15
