@@ -1,0 +1,1 @@
+"""The sample application: a small In-Home Display with a prepayment balance."""
