@@ -283,9 +283,9 @@ def test_sign_elements_is_what_zigpy_takes(place, device, image_type):
 
 def test_sign_by_default_puts_the_image_right_behind_the_header(place):
     data = sign(place)
-    assert struct.unpack_from("<IHHH", data) == (0x0BEEF11E, 0x0100, 56, 0)
-    assert struct.unpack_from("<I", data, 52) == (len(data),)
-    assert data[56:58] == b"\xd8\x6b" and data.endswith(PAYLOAD)
+    assert struct.unpack_from("<IHHH", data) == (0x0BEEF11E, 0x0100, 60, 0x0004)
+    assert struct.unpack_from("<IHH", data, 52) == (len(data), 0, 0xFFFF)
+    assert data[60:62] == b"\xd8\x6b" and data.endswith(PAYLOAD)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,8 @@ def command(
     manifest says what it is and for which devices, and put that into a ZigBee OTA upgrade file. The same
     input gives the same bytes.
 
-    Without a hardware limit the header has no hardware versions (field control 0x0000), with one it has both.
+    The gbcs layout always has hardware versions in its header, as the GB rules show it: 0 to 0xFFFF without a
+    limit. The elements layout has them only with a limit.
 
     \b
     Example:
@@ -80,7 +81,7 @@ def command(
         manufacturer_code,
         _image_type(device, image_type),
         file_version,
-        _hardware(hardware_min, hardware_max),
+        _hardware(hardware_min, hardware_max, layout == GBCS),
     )
     if manufacturer_code == 0xFFFF:
         raise UnusableArguments("--manufacturer-code 0xffff means any manufacturer; give yours")
@@ -111,8 +112,8 @@ def _image_type(device: str | None, image_type: int | None) -> int:
     return image_type
 
 
-def _hardware(hardware_min: int | None, hardware_max: int | None) -> tuple[int, int] | None:
-    if hardware_min is None and hardware_max is None:
+def _hardware(hardware_min: int | None, hardware_max: int | None, always: bool) -> tuple[int, int] | None:
+    if hardware_min is None and hardware_max is None and not always:
         return None
     lowest = 0 if hardware_min is None else hardware_min
     highest = 0xFFFF if hardware_max is None else hardware_max
