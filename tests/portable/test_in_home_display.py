@@ -189,22 +189,27 @@ def test_meter_counts_all_energy_in_the_band_where_it_is_used():
         assert abs(seen.watt_hours[band] - before[band] - used[band] // 3600000) <= 1, band
 
 
-def test_charges_add_up_to_the_cost_and_each_midnight_to_a_standing_charge():
-    seen = reading()
-    first = seen.cost
-    charged = 0
-    finished = 0
-    for _ in range(3 * 24 * 60):
-        day = seen.day
-        cost = seen.cost
+def test_charges_add_up_to_the_cost_of_a_day():
+    seen = reading(0)
+    charged = seen.cost
+    while seen.day == 9826:
+        assert charged == seen.cost == tariff.cost(seen.watt_hours)
+        last = seen.watts
         charge = seen.advance(60000)
-        charged += charge
-        if seen.day != day:
-            finished += cost + charge - tariff.STANDING_CHARGE
-            assert seen.watt_hours == [0, 0, 0] and seen.cost == tariff.STANDING_CHARGE
         assert charge >= 0
-    assert seen.day == 9829
-    assert charged == finished + seen.cost - first
+        charged += charge
+    # What the last minute used, at 14.12p, and the next day's standing charge.
+    assert 0 <= charge - 53350 <= (last // 60 + 1) * 15
+    assert seen.watt_hours == [0, 0, 0] and seen.cost == tariff.STANDING_CHARGE
+
+
+def test_every_midnight_costs_a_standing_charge_even_without_supply():
+    seen = reading(0)
+    seen.supplied = False
+    seen.advance(0)
+    charges = [seen.advance(3600000) for _ in range(72)]
+    assert [hour for hour in range(72) if charges[hour]] == [23, 47, 71]
+    assert sum(charges) == 3 * 53350
 
 
 def test_curve_is_that_of_a_home_and_the_same_every_time():
@@ -336,6 +341,18 @@ def test_peak_begins_on_the_screen_when_it_begins():
     assert app._meter.band() == 1
     device.run(1)
     assert app._meter.band() == 2 and "38.45" in device.display.lines[3]
+
+
+def test_clock_shows_summer_time_and_the_tariff_stays_in_utc():
+    device = started()
+    app._meter.day = dates.day_number(2026, 7, 1)
+    app._meter.milliseconds = 23 * 3600000 + 30 * 60000
+    device.run(1)
+    assert device.display.lines[0] == "Thu 2 Jul 00:30:01  Electricity"
+    assert device.display.lines[3].startswith("Cost today") and "night" in device.display.lines[3]
+    app._meter.milliseconds = 15 * 3600000
+    device.run(10)
+    assert device.display.lines[5] == "Peak rate from 17:00, 38.45p"
 
 
 def test_file_version_is_shown_by_its_octets():
