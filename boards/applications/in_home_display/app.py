@@ -21,7 +21,10 @@ FIRST_DAY = 9826
 FIRST_MINUTE = 950
 FIRST_CREDIT = 987000  # milli-pence
 
-_meter = _account = _screen = None
+# Made by start(), anew at each boot.
+_meter: meter.Meter
+_account: prepayment.Account
+_screen: screen.Screen
 _sound = False  # the tariff's table, looked at once: it is in flash and does not change
 
 
