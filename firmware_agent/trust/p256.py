@@ -116,7 +116,7 @@ def verify(public_key, digest, signature, hook=None):
             x = g
             d = b
         z = 1
-    # Infinity has no x: without this line r * 0 == 0 would accept any signature that leads there.
+    # Infinity has no x, so no r is right. Where X is 0 with Z, the comparison below would accept any r.
     if not z:
         return False
     # x mod n == r without a division: X == r * Z^2, or (r + n) * Z^2 where x was n or more.
@@ -167,6 +167,8 @@ def _odd_multiples(x, y, hook):
     p = _P
     z = y + y
     points = [(x, z)]
+    # How much each point's Z has more than the one before it.
+    factors = []
     # (u, v) is 2Q; (x, y) is Q over the same Z = 2y.
     t = z * y % p
     a = 3 * (x * x - 1) % p
@@ -184,16 +186,16 @@ def _odd_multiples(x, y, hook):
         v = v * (u - t) % p
         x = (a * a - u - t) % p
         y = (a * (u - x) - v) % p
-        points.append((x, y, h))
+        points.append((x, y))
+        factors.append(h)
         if hook:
             hook()
     z = _invert(z, p)
     for i in range(7, 0, -1):
-        x, y, h = points[i]
+        x, y = points[i]
         t = z * z % p
         points[i] = (x * t % p, (z + z) * t % p * y % p)
-        # h is what this point's Z has more than the one before it.
-        z = z * h % p
+        z = z * factors[i - 1] % p
         if hook:
             hook()
     return points

