@@ -59,7 +59,9 @@ def _heap(ctx, param, value: str) -> str:
     help="For unsolicited frames, until a server was heard.",
 )
 @click.option(
-    "--listen", type=HostPort(), help="Take one connection after another; a newer replaces the older."
+    "--listen",
+    type=HostPort(listens=True),
+    help="Take one connection after another; a newer replaces the older. Port 0: any free one.",
 )
 @click.option("--connect", type=HostPort(), help="Connect there, again and again.")
 @click.option("--stdio", is_flag=True, help="The link is standard input and output.")
@@ -152,16 +154,16 @@ def _writer(path: Path | None, stdio: bool):
 async def _run(emulator: Emulator, listen, connect) -> None:
     loop = asyncio.get_running_loop()
     power = asyncio.create_task(emulator.run())
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, power.cancel)
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, power.cancel)
     port = emulator.port
     if listen is not None:
         try:
-            number = await port.listen(*listen)
+            listening = await port.listen(*listen)
         except OSError as error:
             power.cancel()
             raise Failed(f"cannot listen on {listen[0]}:{listen[1]}: {error.strerror}") from error
-        emulator.emit("listening", host=listen[0], port=number)
+        emulator.emit("listening", host=listen[0], port=listening)
         link = None
     elif connect is not None:
         link = asyncio.create_task(port.connect(*connect))

@@ -28,9 +28,12 @@ _PROFILES = {f"0x{profile:04x}": profile for profile in (HOME_AUTOMATION, SMART_
 
 
 class HostPort(click.ParamType):
-    """HOST:PORT as (host, port); [::1]:5000 for IPv6."""
+    """HOST:PORT as (host, port); [::1]:5000 for IPv6. Port 0, "any free one", only where one listens."""
 
     name = "HOST:PORT"
+
+    def __init__(self, listens: bool = False) -> None:
+        self._lowest = 0 if listens else 1
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -39,7 +42,7 @@ class HostPort(click.ParamType):
             return value
         host, colon, port = value.rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
-        if not (colon and host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        if not (colon and host and port.isascii() and port.isdigit() and self._lowest <= int(port) < 65536):
             self.fail(f"{value!r} is not HOST:PORT, such as 127.0.0.1:5000", param, ctx)
         return host, int(port)
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from boards.host import flash_map as fm
 from firmware_agent import boot
+from tools import layout
 from tools.emulator.link_port import LinkPort
 from tools.emulator.state_dir import StateDir
 from tools.errors import Failed
@@ -92,6 +93,8 @@ class Emulator:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             pass_fds=[self._lock],
+            # From elsewhere, a directory of the same name as one of our packages would be taken for it.
+            cwd=layout.ROOT,
             start_new_session=True,
             limit=1 << 20,
         )
@@ -131,7 +134,7 @@ class Emulator:
             "profile": options.profile,
             "max_data_size": options.max_data_size,
         }
-        launcher = ["-m", "tools.emulator.launcher", str(self._state.path), json.dumps(runtime)]
+        launcher = ["-m", "tools.emulator.launcher", str(self._state.path.resolve()), json.dumps(runtime)]
         return [sys.executable, *launcher, options.interpreter, options.heap]
 
     async def _from_device(self, stream: asyncio.StreamReader) -> None:

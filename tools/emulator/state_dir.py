@@ -15,11 +15,11 @@ import time
 from pathlib import Path
 
 from boards.host import board, flash_map
-from firmware_agent.protocol.upgrade_file import ENVELOPE_FIRST_BYTE
-from firmware_agent.reject import TOO_LARGE, Rejected, name
+from firmware_agent.protocol.upgrade_file import UpgradeFile
+from firmware_agent.reject import MALFORMED_FILE, SIZE_MISMATCH, TOO_LARGE, Rejected, name
 from firmware_agent.trust import acceptance
 from hal.sim.nor_flash import NorFlash
-from tools import boot_files, envelope, files, upgrade_file
+from tools import boot_files, envelope, files
 from tools.devices import DEVICE_IDS, IMAGE_TYPES
 from tools.errors import Failed, UnusableArguments
 
@@ -137,11 +137,13 @@ def make_device(
 
 def _program_factory_image(memory: bytearray, identity: dict, anchor: bytes, data: bytes) -> None:
     """Through the device's own store and rules: what they refuse, no factory can install."""
-    file = upgrade_file.parse(data, bytes([ENVELOPE_FIRST_BYTE]))
-    if file.problem is not None:
-        raise file.problem
-    assert file.image is not None and file.header is not None
-    image = data[file.image[0] : file.image[1]]
+    file = UpgradeFile()
+    file.feed(data, 0, len(data))
+    if not file.ready:
+        raise Rejected(MALFORMED_FILE, f"{len(data)} bytes end before the Manufacturer Image")
+    if file.size != len(data):
+        raise Rejected(SIZE_MISMATCH, f"{file.size} bytes in the header, the file has {len(data)}")
+    image = data[file.image_offset :]
     store = board.open_store(
         NorFlash(memory, flash_map.ERASE_SIZE, flash_map.WRITE_SIZE), memory, identity, [anchor]
     )
@@ -149,7 +151,7 @@ def _program_factory_image(memory: bytearray, identity: dict, anchor: bytes, dat
     if len(image) > slot.size:
         raise Rejected(TOO_LARGE, f"{len(image)} bytes, a slot has {slot.size}")
     store.device.slot_size = slot.size
-    manifest = acceptance.accept(image, len(image), len(image), file.header, store.device)
+    manifest = acceptance.accept(image, len(image), file.image_length, file, store.device)
     padded = image + b"\xff" * (-len(image) % slot.write_size)
     slot.program(0, padded)
     verifier = store.verifier_of(0, manifest)
