@@ -144,13 +144,16 @@ class Agent:
             at = self._receiver.feed(self._input, at, n)
             if not self._receiver.ready:
                 break
-            buf = self._receiver.buffer
-            self.endpoint.handle_frame(buf, self._receiver.length)
-            self._act(buf)
-            self._transmit(self.endpoint.reply_length, self.endpoint.reply)
-            self.endpoint.reply_length = 0
-            self._transmit(self.endpoint.put_request(self._frame), self._frame)
-            self._act(None)
+            self._take_frame(self._receiver.buffer, self._receiver.length)
+
+    def _take_frame(self, buf, length):
+        """One frame's contents: answer it, act on it, go on asking."""
+        self.endpoint.handle_frame(buf, length)
+        self._act(buf)
+        self._transmit(self.endpoint.reply_length, self.endpoint.reply)
+        self.endpoint.reply_length = 0
+        self._transmit(self.endpoint.put_request(self._frame), self._frame)
+        self._act(None)
 
     def _transmit(self, length, contents):
         if length:
