@@ -15,6 +15,7 @@ from firmware_agent.protocol.settings import Settings
 from firmware_agent.protocol.upgrade_file import UpgradeFile
 from firmware_agent.reject import Rejected
 from firmware_agent.store.firmware_store import COMPLETE, RESTART, Offer
+from firmware_agent.trust.manifest import HEAD_LIMIT
 from hal.flash import FlashError
 from hal.link import FrameReceiver, encode, encoded_limit
 
@@ -368,9 +369,20 @@ class Agent:
                 self._reset("no hub heard in the trial")
 
     def _revert(self, number, detail):
-        version = self._board.identity.file_version
-        self._store.reject(number)
-        self._emit_rejected(Rejected(number, detail), version)
+        store = self._store
+        store.reject(number)
+        self._emit_rejected(Rejected(number, detail), self._board.identity.file_version)
+        # Told here, as boot tells it when the attempts are used up: the next boot does not know the occasion.
+        primary = store.state.primary
+        self._board.emit(
+            "reverted",
+            {
+                "slot": SLOT_NAMES[primary],
+                "file_version": version_text(store.head_of(primary, bytearray(HEAD_LIMIT)).file_version),
+                "reason": reject.name(number),
+                "number": number,
+            },
+        )
         self._reset("revert")
 
     def _tell_progress(self):
