@@ -14,11 +14,15 @@ A loss of power is not a crash, so it has its own, wider bound; a cause that the
 apart counts as a plain reset. The slot that was chosen is then proven from scratch: signature and
 acceptance rules over its manifest, hash over its payload. A trial image that fails is rejected and
 the primary boots; there is no boot without proof.
+
+The attempt is on record before it begins. If the journal cannot take the record, the primary boots:
+an attempt that is not counted would not be bounded, and what is confirmed needs none.
 """
 
 from firmware_agent import reject
 from firmware_agent.reject import Rejected
 from firmware_agent.store import state as _state
+from hal.flash import FlashError
 
 MAX_TRIAL_CRASHES = 3
 MAX_TRIAL_BOOTS = 12
@@ -79,31 +83,43 @@ def boot(store, cause, hook=None):
     hook: called between the steps of the proof, to feed the watchdog.
     """
     slot, reverted = choose(store.state, cause)
-    if reverted:
-        store.reject(reverted)
-    else:
-        store.commit()
+    if not _record(store, reverted):
+        slot = store.state.primary
     reasons = [0, 0]
-    for _ in range(2):
+    while True:
         try:
             manifest = _prove(store, slot, hook)
         except Rejected as refusal:
             reasons[slot] = refusal.number
             if slot == store.state.primary:
-                break
-            store.reject(refusal.number)
+                raise NothingBoots(reasons)
             reverted = refusal.number
+            _record(store, reverted)
             slot = store.state.primary
             continue
         store.running = slot
         return Handover(store, slot, manifest, cause, reverted)
-    raise NothingBoots(reasons)
+
+
+def _record(store, reverted):
+    """Write the boot record; False if the journal failed and says what it said before."""
+    try:
+        if reverted:
+            store.reject(reverted)
+        else:
+            store.commit()
+    except FlashError:
+        return False
+    return True
 
 
 def _prove(store, slot, hook):
-    manifest = store.check_slot(slot)
-    verifier = store.verifier_of(slot, manifest)
-    while not verifier.step():
-        if hook:
-            hook()
+    try:
+        manifest = store.check_slot(slot)
+        verifier = store.verifier_of(slot, manifest)
+        while not verifier.step():
+            if hook:
+                hook()
+    except FlashError as failure:
+        raise Rejected(reject.FLASH_FAILED, str(failure))
     return manifest

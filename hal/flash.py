@@ -15,6 +15,9 @@ A block is one erase unit. Each call has taken effect when it returns. What a po
 - during a program: any subset of the bits still to be cleared, in the write units of that call;
 - nothing else is touched. A call that had returned is durable.
 
+A failure is an OSError or, from readblocks and writeblocks, a result that is neither None nor 0;
+ioctl answers None to an operation that it does not have.
+
 So whoever writes must not believe a unit it did not see finished: the journal's CRC and the
 envelope's digest decide, never "it reads erased". A call may take as long as the part needs (an
 erase of 4 KiB typically 45 ms, at most 400 ms); callers never erase more than one unit at a time.
@@ -70,26 +73,39 @@ class FlashArea:
     def read(self, offset, buf):
         """Fill buf from byte ``offset`` on."""
         self._check(offset, len(buf))
-        self._done(
-            self._device.readblocks(self._first + offset // self.erase_size, buf, offset % self.erase_size),
-            offset,
-        )
+        block = self._first + offset // self.erase_size
+        try:
+            result = self._device.readblocks(block, buf, offset % self.erase_size)
+        except OSError as failure:
+            raise _flash_error(failure, offset)
+        if result:
+            raise FlashError(DEVICE, offset)
 
     def program(self, offset, buf):
         """Program buf at byte ``offset``; the bytes there must be erased."""
         self._check(offset, len(buf))
         if offset % self.write_size or len(buf) % self.write_size:
             raise FlashError(UNALIGNED, offset)
-        self._done(
-            self._device.writeblocks(self._first + offset // self.erase_size, buf, offset % self.erase_size),
-            offset,
-        )
+        block = self._first + offset // self.erase_size
+        try:
+            result = self._device.writeblocks(block, buf, offset % self.erase_size)
+        except OSError as failure:
+            raise _flash_error(failure, offset)
+        if result:
+            raise FlashError(DEVICE, offset)
 
     def erase(self, unit):
         """Erase one unit."""
+        offset = unit * self.erase_size
         if not 0 <= unit < self.units:
-            raise FlashError(OUT_OF_RANGE, unit * self.erase_size)
-        self._done(self._device.ioctl(_ERASE, self._first + unit), unit * self.erase_size)
+            raise FlashError(OUT_OF_RANGE, offset)
+        try:
+            result = self._device.ioctl(_ERASE, self._first + unit)
+        except OSError as failure:
+            raise _flash_error(failure, offset)
+        # None is the protocol's "no such operation": nothing was erased.
+        if result != 0:
+            raise FlashError(DEVICE, offset)
 
     def view(self, offset, length):
         """The stored bytes in place, read-only by convention, or None if the part is not memory-mapped."""
@@ -103,7 +119,7 @@ class FlashArea:
         if offset < 0 or offset + length > self.size:
             raise FlashError(OUT_OF_RANGE, offset)
 
-    def _done(self, result, offset):
-        # Ports report failure by an exception or by a negative errno.
-        if result:
-            raise FlashError(DEVICE, offset)
+
+def _flash_error(failure, offset):
+    """Ports report failure by an OSError or by a negative errno; here it is a FlashError either way."""
+    return failure if isinstance(failure, FlashError) else FlashError(DEVICE, offset)

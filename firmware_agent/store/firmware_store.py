@@ -20,73 +20,43 @@ the slot that runs.
 
 from firmware_agent import reject as _reject
 from firmware_agent.reject import Rejected
+from firmware_agent.store import offer as _offer
 from firmware_agent.store import state as _state
+from firmware_agent.store.image_writer import (  # noqa: F401  for our callers
+    COMPLETE,
+    RESTART,
+    WRITTEN,
+    ImageWriter,
+)
 from firmware_agent.store.journal import Journal
-from firmware_agent.store.slot_writer import SlotWriter
+from firmware_agent.store.offer import Offer
 from firmware_agent.trust import acceptance, manifest
 from firmware_agent.trust.verifier import SlotVerifier
+from hal.flash import FlashError
 
-# What write() answers.
-WRITTEN = 0
-COMPLETE = 1  # that was the last byte: verify next
-RESTART = 2  # not the image that was accepted under this identity before: start at the file's first byte
-
-
-class Offer:
-    """What a server offered: ids and size from Query Next Image Response, and who the server is."""
-
-    def __init__(self):
-        self.manufacturer_code = 0
-        self.image_type = 0
-        self.file_version = 0
-        self.file_size = 0
-        self.server_address = 0
-        self.server_endpoint = 0
-        self.profile = 0
-
-    def copy_from(self, other):
-        """Take over every field of ``other``, an Offer or a State."""
-        self.manufacturer_code = other.manufacturer_code
-        self.image_type = other.image_type
-        self.file_version = other.file_version
-        self.file_size = other.file_size
-        self.server_address = other.server_address
-        self.server_endpoint = other.server_endpoint
-        self.profile = other.profile
-
-    def same_image(self, other):
-        """The same ids, version and size: the server may differ."""
-        return (
-            self.manufacturer_code == other.manufacturer_code
-            and self.image_type == other.image_type
-            and self.file_version == other.file_version
-            and self.file_size == other.file_size
-        )
+_SIZE_LIMIT = 1 << 24  # bytes of a slot: a progress record has room for three
 
 
 class FirmwareStore:
     """``journal_area`` and the two ``slots`` are FlashAreas; ``device`` is the acceptance.Device.
 
-    hook: called between the steps of a signature check (feed the watchdog, serve the application); the
-    agent puts its own in once it runs.
+    hook: called between the steps of a signature check (feed the watchdog, answer the radio).
     """
 
     def __init__(self, journal_area, slots, device, hook=None):
+        if slots[0].size != slots[1].size or slots[0].size >= _SIZE_LIMIT:
+            raise ValueError("two slots of one size, below 16 MiB")
         self.slots = slots
         self.state = _state.State()
         self.device = device
         self.running = -1  # the slot that was booted; boot sets it
         self.manifest = None  # of the image being written, once accepted
         self._journal = Journal(journal_area)
-        self.hook = hook
+        self._hook = hook
         self._offer = Offer()
-        self._writer = None
-        self._head = bytearray(manifest.HEAD_LIMIT)
-        self._head_fill = 0
+        self._image = ImageWriter(self._journal, self.state, self._admit)
         self._header = None
-        self._image_offset = 0
-        self._image_length = 0
-        self._tentative = False  # the offer is not in the journal: an accepted download still is
+        self._tentative = False  # the offer is not in the journal: what was accepted before still is
         self._verifier = None
         self._verified = False
 
@@ -100,14 +70,23 @@ class FirmwareStore:
         return found
 
     def format(self, security_counter):
-        """Make the journal of a device fresh from the factory: slot A confirmed."""
-        self.state = _state.State()
+        """Make the journal of a device fresh from the factory: slot A confirmed. Only on blank flash."""
+        if self.load():
+            raise ValueError("the flash holds a device already")
         self.state.security_counter = security_counter
-        self._journal.commit(self.state)
+        self.commit()
 
-    def commit(self):
-        """Write the whole state; boot's own transitions end with it."""
-        self._journal.commit(self.state)
+    def commit(self, room=0):
+        """Write the whole state; every transition ends with it.
+
+        FlashError: the journal did not take it, and ``state`` is again what the journal holds. room: as
+        in Journal.commit().
+        """
+        try:
+            self._journal.commit(self.state, room)
+        except FlashError:
+            self._journal.load(self.state)
+            raise
 
     @property
     def secondary(self):
@@ -128,7 +107,7 @@ class FirmwareStore:
 
         The payload is not hashed yet: that is the SlotVerifier's part.
         """
-        head = bytearray(manifest.HEAD_LIMIT)
+        head = bytearray(min(manifest.HEAD_LIMIT, self.slots[slot].size))
         found = self.head_of(slot, head)
         return self._accept(slot, head, len(head), found.head_length + found.payload_length, None)
 
@@ -169,48 +148,46 @@ class FirmwareStore:
     def start(self, offer):
         """Journal ``offer``; returns the file offset to go on from, 0 for a new image.
 
-        While an accepted download is in progress, another image's offer stays in RAM until that
-        image is accepted too: no hub can throw progress away with a promise.
+        While there is an accepted image, in progress or complete, another image's offer stays in RAM
+        until that image is accepted too: no hub can throw progress away with a promise.
         """
         state = self.state
         if self.running == self.secondary:
             raise ValueError("no download before the trial has ended")
-        if self.downloading and offer.same_image(state):
-            self._offer.copy_from(offer)
+        kept = self.downloading or self.candidate
+        if kept and offer.same_image(state):
+            # The server may be another: answer this one. It is journalled when there is more to say.
+            _offer.copy(offer, state)
             return self.resume()
-        self._offer.copy_from(offer)
         self._close()
-        self._tentative = self.downloading and state.accepted
+        self._offer.copy_from(offer)
+        self._tentative = kept and state.accepted
         if not self._tentative:
-            self._journal_offer()
+            self._take_offer()
+            self.commit()
         return 0
 
     def resume(self):
         """Go on with the journalled download; returns the file offset of the next byte needed."""
         state = self.state
-        self._offer.copy_from(state)
+        if not (self.downloading or self.candidate):
+            raise ValueError("no download in the journal")
         self._close()
-        self._tentative = False
+        self._offer.copy_from(state)
         if not state.accepted:
             return 0
-        self._image_offset = state.image_offset
-        self._image_length = state.image_length
-        if state.durable >= self.slots[self.secondary].erase_size or state.durable == state.image_length:
-            try:
-                self.manifest = self._recheck()
-            except Rejected:
-                self.manifest = None
-            if self.manifest is None:
-                # What the journal vouches for is not there: start clean, from the first byte.
-                state.clear_acceptance()
-                self._close()
-                self._journal.commit(state)
-                return 0
-            self._writer = SlotWriter(self.slots[self.secondary])
-            if state.durable < state.image_length:
-                self._writer.open(state.durable)
-            else:
-                self._writer.position = state.durable
+        self._image.describe(state.image_offset, state.image_length)
+        if not self.complete and state.durable < manifest.HEAD_LIMIT:
+            # Too little to prove what it belongs to. The acceptance stays: it names the image.
+            return state.image_offset
+        try:
+            self.manifest = self._recheck()
+        except Rejected:
+            self.manifest = None
+        if self.manifest is None:
+            self._start_again()
+            return 0
+        self._image.resume(self.slots[self.secondary], state.durable)
         return self.position
 
     def describe(self, header, image_offset, image_length):
@@ -218,33 +195,31 @@ class FirmwareStore:
 
         ``header`` has the attributes that acceptance.accept() compares with the manifest.
         """
-        if image_length > self.slots[self.secondary].size:
-            raise Rejected(
-                _reject.TOO_LARGE, "%d bytes, the slot has %d" % (image_length, self.slots[0].size)
-            )
+        size = self.slots[self.secondary].size
+        if image_length < 1:
+            raise Rejected(_reject.SIZE_MISMATCH, "the file holds no image")
+        if image_length > size:
+            raise Rejected(_reject.TOO_LARGE, "%d bytes, the slot has %d" % (image_length, size))
         self._header = header
-        self._image_offset = image_offset
-        self._image_length = image_length
+        self._image.describe(image_offset, image_length)
 
     @property
     def position(self):
         """File offset of the next byte of the image that is needed."""
-        if self._writer is not None:
-            return self._image_offset + self._writer.position
-        return self._image_offset + self._head_fill
+        return self._image.image_offset + self._image.position
 
     @property
     def image_known(self):
         """describe() was called, or the journal knows: bytes belong to write() from image_offset on."""
-        return self._image_length != 0
+        return self._image.image_length != 0
 
     def until_boundary(self, file_offset):
         """Bytes from ``file_offset`` to the end of its erase unit. A block that ends there is never
         fetched twice for a cut in the next unit."""
-        if not self._image_length:
+        if not self.image_known:
             return 0xFFFF
         erase_size = self.slots[0].erase_size
-        return erase_size - (file_offset - self._image_offset) % erase_size
+        return erase_size - (file_offset - self._image.image_offset) % erase_size
 
     def write(self, data, start, length):
         """Take the next ``length`` bytes of the Manufacturer Image from data[start:].
@@ -252,47 +227,25 @@ class FirmwareStore:
         Returns WRITTEN, COMPLETE or RESTART. Raises Rejected before anything is erased, and
         FlashError. Bytes past the image's end are refused by SIZE_MISMATCH.
         """
-        while length and self._writer is None:
-            if self._head_fill == len(self._head):
-                raise Rejected(_reject.MALFORMED_ENVELOPE, "no payload within %d bytes" % len(self._head))
-            self._head[self._head_fill] = data[start]
-            self._head_fill += 1
-            start += 1
-            length -= 1
-            if length == 0 or self._head_fill == len(self._head):
-                wanted = manifest.head_length(self._head, self._head_fill)
-                if wanted and wanted <= self._head_fill and not self._open_slot():
-                    return RESTART
-        writer = self._writer
-        if writer is None:
-            return WRITTEN
-        erase_size = self.slots[0].erase_size
-        while length:
-            part = erase_size - writer.position % erase_size
-            if part > length:
-                part = length
-            if writer.position + part > self._image_length:
-                raise Rejected(_reject.SIZE_MISMATCH, "more bytes than the image has")
-            writer.write(data, start, part)
-            start += part
-            length -= part
-            if writer.position % erase_size == 0 and writer.position != self._image_length:
-                self._journal.progress(self.state, writer.position)
-        if writer.position == self._image_length:
-            writer.flush()
-            self._journal.progress(self.state, self._image_length)
-            return COMPLETE
-        return WRITTEN
+        return self._image.write(data, start, length)
 
     @property
     def complete(self):
         """Every byte of the accepted image is on flash."""
-        return self.state.accepted and not self._tentative and self.state.durable == self.state.image_length
+        state = self.state
+        return (
+            (self.downloading or self.candidate)
+            and not self._tentative
+            and state.accepted
+            and state.durable == state.image_length
+        )
 
     # Verify and install
 
     def verify_start(self):
         """Begin to read back what is in the slot: signature and rules first, then the hash."""
+        if not self.complete:
+            raise ValueError("verify needs a complete image")
         self._verified = False
         found = self._recheck()
         if found is None:
@@ -310,14 +263,14 @@ class FirmwareStore:
         self._verified = True
         if self.state.secondary_state != _state.CANDIDATE:
             self.state.secondary_state = _state.CANDIDATE
-            self._journal.commit(self.state)
+            self.commit()
         return True
 
     def hold(self, held):
         """Remember that the server said to wait: a power cut must not turn it into 'apply'."""
         if self.state.hold != held:
             self.state.hold = held
-            self._journal.commit(self.state)
+            self.commit()
 
     def install(self):
         """Stage the verified candidate: the next boot runs it on trial."""
@@ -328,7 +281,7 @@ class FirmwareStore:
         state.trial_boots = 0
         state.trial_crashes = 0
         state.reason = 0
-        self._journal.commit(state)
+        self.commit()
 
     # The trial and its end
 
@@ -343,7 +296,7 @@ class FirmwareStore:
         state.security_counter = max(state.security_counter, found.sequence_number)
         state.rejected_reason = 0
         state.clear_download()
-        self._journal.commit(state)
+        self.commit()
 
     def reject(self, number):
         """Refuse the image being downloaded, or give up the trial. The refusal is remembered."""
@@ -352,56 +305,48 @@ class FirmwareStore:
         state.rejected_version = offer.file_version
         state.rejected_size = offer.file_size
         state.rejected_reason = number
-        if self._tentative:
-            # Only the newcomer is refused; the download in the journal goes on.
-            self._tentative = False
-            self._journal.commit(state)
-            self._close()
-            self._offer.copy_from(state)
-            return
-        ran = state.secondary_state in (_state.TRIAL, _state.STAGED)
-        state.secondary_state = _state.FAILED if ran else _state.REJECTED
-        state.reason = number
-        state.clear_download()
+        if not self._tentative:
+            ran = state.secondary_state in (_state.TRIAL, _state.STAGED)
+            state.secondary_state = _state.FAILED if ran else _state.REJECTED
+            state.reason = number
+            state.clear_download()
+        # Of a newcomer beside an accepted image only the newcomer is refused.
         self._close()
-        self._journal.commit(state)
+        offer.copy_from(state)
+        self.commit()
 
     def cancel(self):
         """Drop the download; what runs and what is confirmed stay."""
+        dropped = not self._tentative and (self.downloading or self.candidate)
         self._close()
-        if self._tentative:
-            self._tentative = False
-            self._offer.copy_from(self.state)
-            return
-        if self.downloading or self.candidate:
+        if dropped:
             self.state.secondary_state = _state.READY
             self.state.clear_download()
-            self._journal.commit(self.state)
+            self.commit()
+        self._offer.copy_from(self.state)
 
     # Inside
 
-    def _journal_offer(self):
+    def _take_offer(self):
+        """The offer takes the place of what was downloaded before; not written yet."""
         state = self.state
         state.clear_download()
-        offer = self._offer
-        state.manufacturer_code = offer.manufacturer_code
-        state.image_type = offer.image_type
-        state.file_version = offer.file_version
-        state.file_size = offer.file_size
-        state.server_address = offer.server_address
-        state.server_endpoint = offer.server_endpoint
-        state.profile = offer.profile
+        _offer.copy(self._offer, state)
         state.secondary_state = _state.WRITING
         state.reason = 0
-        self._journal.commit(state)
+
+    def _start_again(self):
+        """What was accepted is not what there is: from the file's first byte."""
+        self._close()
+        self.state.clear_acceptance()
+        self.state.secondary_state = _state.WRITING
+        self.commit()
 
     def _close(self):
-        self._writer = None
+        self._image.close()
         self.manifest = None
-        self._head_fill = 0
         self._header = None
-        self._image_offset = 0
-        self._image_length = 0
+        self._tentative = False
         self._verifier = None
         self._verified = False
 
@@ -409,7 +354,7 @@ class FirmwareStore:
         device = self.device
         device.security_counter = self.state.security_counter
         device.slot_size = self.slots[slot].size
-        return acceptance.accept(head, length, image_length, header, device, self.hook)
+        return acceptance.accept(head, length, image_length, header, device, self._hook)
 
     def _recheck(self):
         """The secondary slot's Manifest, if it is the image that was accepted; else None."""
@@ -420,30 +365,29 @@ class FirmwareStore:
             return None
         return found
 
-    def _open_slot(self):
-        """The head is complete: accept it, journal that, erase and write. False: another image."""
+    def _admit(self, head, n):
+        """The image's head is complete: accept it and journal that. The slot to write, or None to restart."""
         state = self.state
+        slot = self.secondary
+        if slot == self.running or not (self.downloading or self._tentative):
+            raise ValueError("start() comes before the image")
         resumed = state.accepted and not self._tentative
         if self._header is None and not resumed:
             raise ValueError("describe() comes before the image")
-        found = self._accept(self.secondary, self._head, self._head_fill, self._image_length, self._header)
+        image = self._image
+        found = self._accept(slot, head, n, image.image_length, self._header)
         if resumed and found.digest != state.identity:
-            state.clear_acceptance()
-            self._close()
-            self._journal.commit(state)
-            return False
+            self._start_again()
+            return None
         if not resumed:
             if self._tentative:
                 self._tentative = False
-                self._journal_offer()
+                self._take_offer()
             state.accepted = True
-            state.image_offset = self._image_offset
-            state.image_length = self._image_length
+            state.image_offset = image.image_offset
+            state.image_length = image.image_length
             state.identity = bytes(found.digest)
             state.durable = 0
-            self._journal.commit(state)
+            self.commit(self.slots[slot].units)
         self.manifest = found
-        self._writer = SlotWriter(self.slots[self.secondary])
-        self._writer.open(0)
-        self._writer.write(self._head, 0, self._head_fill)
-        return True
+        return self.slots[slot]

@@ -7,7 +7,7 @@
   programmed behind it, and no decision rests on whether flash "reads erased".
 - That first record repeats the state it was read from, with a sequence number 16 ahead. Should a
   torn record, unreadable at this boot, become readable later, its number is lower: it stays dead.
-- The bank that holds the truth is never the one erased.
+- The bank that holds the truth is never the one erased. A bank that does not keep a record is passed over.
 
 A state record ends in a CRC-32. A progress record is written in the block path, where nothing may
 allocate (a CRC-32 is a big integer on 32-bit ports), and carries its own complement instead, which
@@ -22,7 +22,7 @@ from hal.flash import DEVICE, FlashError
 
 from . import state as _state
 
-_SESSION_STEP = 16
+_SESSION_STEP = 16  # more than the records that one commit may leave behind unreadable
 _PROGRESS_KIND = 0x50
 _PROGRESS_SIZE = 16
 _CRC_AT = _state.RECORD_SIZE - 4
@@ -78,27 +78,37 @@ class Journal:
         self._position = 0
         return best >= 0
 
-    def commit(self, state):
-        """Append ``state`` with the next sequence number. It is durable when this returns."""
-        if self._position == 0:
-            state.sequence += _SESSION_STEP
-        else:
+    def commit(self, state, room=0):
+        """Append ``state`` with the next sequence number. It is durable when this returns.
+
+        room: progress records that shall fit behind it, as far as a bank has room for them.
+        FlashError if no bank but the one that holds the truth keeps the record: that one stays.
+        """
+        state.sequence += 1 if self._position else _SESSION_STEP
+        self._pack(state)
+        needed = min(self._state_size + room * self._progress_size, self._bank_size)
+        if self._position and self._position + needed <= self._bank_size:
+            if self._append(self._bank, self._position, self._state_views):
+                return
+            # Never twice the same number: the part may yet find the bad copy readable.
             state.sequence += 1
-        record = self._record
-        record[:] = bytes(len(record))
-        state.pack_into(record)
-        struct.pack_into("<I", record, _CRC_AT, crc32(self._state_views[0][:_CRC_AT]))
-        if self._position == 0 or self._position + self._state_size > self._bank_size:
-            self._next_bank()
-        if not self._append(self._state_views):
-            # The part did not keep it: the next bank gets one try.
-            self._next_bank()
-            if not self._append(self._state_views):
-                raise FlashError(DEVICE, self._bank * self._bank_size)
+            self._pack(state)
+        newest = self._bank
+        for step in range(1, min(self._banks, _SESSION_STEP // 2)):
+            bank = (newest + step) % self._banks
+            if self._erase(bank) and self._append(bank, 0, self._state_views):
+                return
+            state.sequence += 1
+            self._pack(state)
+        # Nothing may follow a bad record in its bank: the next commit starts another.
+        self._position = 0
+        raise FlashError(DEVICE, 0)
 
     def progress(self, state, durable):
-        """Record that ``durable`` bytes (below 2**24) of the download are on flash. Allocates nothing
-        unless the bank is full."""
+        """Record that ``durable`` bytes (below 2**24) of the download are on flash.
+
+        Allocates nothing, unless the bank is full or did not keep the record: then it commits.
+        """
         state.durable = durable
         if self._position == 0 or self._position + self._progress_size > self._bank_size:
             self.commit(state)
@@ -114,24 +124,39 @@ class Journal:
             record[8 + i] = record[i] ^ 0xFF
         for i in range(_PROGRESS_SIZE, self._progress_size):
             record[i] = 0
-        if not self._append(self._progress_views):
+        if not self._append(self._bank, self._position, self._progress_views):
             # Nothing may follow a bad record in its bank.
             self._position = 0
             self.commit(state)
 
-    def _next_bank(self):
-        self._bank = (self._bank + 1) % self._banks
-        for unit in range(self._bank_units):
-            self._area.erase(self._bank * self._bank_units + unit)
-        self._position = 0
+    def _pack(self, state):
+        record = self._record
+        record[:] = bytes(len(record))
+        state.pack_into(record)
+        struct.pack_into("<I", record, _CRC_AT, crc32(self._state_views[0][:_CRC_AT]))
 
-    def _append(self, views):
+    def _erase(self, bank):
+        try:
+            for unit in range(self._bank_units):
+                self._area.erase(bank * self._bank_units + unit)
+        except FlashError:
+            return False
+        return True
+
+    def _append(self, bank, position, views):
+        """Program the record and read it back; True, and the next record goes behind it, if it is there."""
         record, check = views
-        at = self._bank * self._bank_size + self._position
-        self._area.program(at, record)
-        self._area.read(at, check)
-        self._position += len(record)
-        return check == record
+        at = bank * self._bank_size + position
+        try:
+            self._area.program(at, record)
+            self._area.read(at, check)
+        except FlashError:
+            return False
+        if check != record:
+            return False
+        self._bank = bank
+        self._position = position + len(record)
+        return True
 
     def _read_state(self, bank, position, found):
         """The good state record there into ``found`` and self._record; False if there is none."""

@@ -9,6 +9,8 @@ class SlotWriter:
     def __init__(self, area):
         self._area = area
         size = max(area.write_size, min(_PAGE, area.erase_size))
+        if size % area.write_size or area.erase_size % size:
+            raise ValueError("erase unit, page and write unit must divide each other")
         self._page = bytearray(size)
         self._page_size = size
         self.position = 0

@@ -1,0 +1,115 @@
+"""The way of a Manufacturer Image into its slot: held in RAM until it is accepted, then written.
+
+The head (everything before the payload) stays in RAM until ``admit`` has passed it; only then is
+the first erase unit touched. From there on each unit that is full is journalled, after its data.
+The steady path, one block into the page of a slot that is open, allocates nothing.
+"""
+
+from firmware_agent.reject import MALFORMED_ENVELOPE, SIZE_MISMATCH, Rejected
+from firmware_agent.store.slot_writer import SlotWriter
+from firmware_agent.trust import manifest
+
+# What write() answers.
+WRITTEN = 0
+COMPLETE = 1  # that was the last byte: verify next
+RESTART = 2  # not the image that was accepted under this identity before: start at the file's first byte
+
+
+class ImageWriter:
+    """One image at a time; close() before the next.
+
+    admit: called with (head, n) once the head is complete; returns the FlashArea to write to, or
+    None if the download has to start again. It raises Rejected, and must have journalled what it
+    accepted when it returns.
+    image_offset, image_length: where the image starts in the upgrade file, and its bytes; 0 while
+    not known.
+    """
+
+    def __init__(self, journal, state, admit):
+        self._journal = journal
+        self._state = state
+        self._admit = admit
+        self._head = bytearray(manifest.HEAD_LIMIT)
+        self.close()
+
+    def close(self):
+        """Forget the image."""
+        self._erase_size = 0
+        self._writer = None
+        self._head_fill = 0
+        self.image_offset = 0
+        self.image_length = 0
+
+    def describe(self, image_offset, image_length):
+        """Where the image is in its file: from now on write() can take it."""
+        self.image_offset = image_offset
+        self.image_length = image_length
+
+    def resume(self, area, position):
+        """Go on at ``position``, an erase unit's start or the image's end, in an image that was admitted."""
+        self._erase_size = area.erase_size
+        self._writer = SlotWriter(area)
+        if position < self.image_length:
+            self._writer.open(position)
+        else:
+            self._writer.position = position
+
+    @property
+    def position(self):
+        """Bytes of the image taken so far."""
+        return self._head_fill if self._writer is None else self._writer.position
+
+    def write(self, data, start, length):
+        """Take the next ``length`` bytes of the image from data[start:]: WRITTEN, COMPLETE or RESTART.
+
+        Rejected, nothing taken, if these are more bytes than the image has. FlashError if the part fails.
+        """
+        if self.image_length == 0:
+            raise ValueError("describe() comes before the image")
+        if length > self.image_length - self.position:
+            raise Rejected(SIZE_MISMATCH, "more bytes than the image has")
+        result = WRITTEN
+        end = start + length
+        if self._writer is None:
+            while start < end and self._head_fill < len(self._head):
+                self._head[self._head_fill] = data[start]
+                self._head_fill += 1
+                start += 1
+            result = self._open()
+            if self._writer is None:
+                return result
+        if start < end:
+            result = self._stream(data, start, end)
+        return result
+
+    def _open(self):
+        """Have the head admitted once it is complete, and write it. The result is write()'s."""
+        head = self._head
+        fill = self._head_fill
+        if not manifest.head_length(head, fill):
+            if fill == len(head) or fill == self.image_length:
+                raise Rejected(MALFORMED_ENVELOPE, "no payload within %d bytes" % fill)
+            return WRITTEN
+        area = self._admit(head, fill)
+        if area is None:
+            return RESTART
+        self.resume(area, 0)
+        return self._stream(head, 0, fill)
+
+    def _stream(self, data, start, end):
+        writer = self._writer
+        erase_size = self._erase_size
+        while start < end:
+            part = erase_size - writer.position % erase_size
+            if part > end - start:
+                part = end - start
+            writer.write(data, start, part)
+            start += part
+            position = writer.position
+            if position == self.image_length:
+                writer.flush()
+                self._journal.progress(self._state, position)
+                return COMPLETE
+            if position % erase_size == 0:
+                self._journal.progress(self._state, position)
+        return WRITTEN
