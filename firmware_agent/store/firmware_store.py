@@ -158,6 +158,9 @@ class FirmwareStore:
         if kept and offer.same_image(state):
             # The server may be another: answer this one. It is journalled when there is more to say.
             _offer.copy(offer, state)
+            if self.image_known and not self._tentative:
+                # The same session goes on, after an ABORT say: what is in RAM is not fetched again.
+                return self.position
             return self.resume()
         self._close()
         self._offer.copy_from(offer)
@@ -179,7 +182,8 @@ class FirmwareStore:
         self._image.describe(state.image_offset, state.image_length)
         if not self.complete and state.durable < manifest.HEAD_LIMIT:
             # Too little to prove what it belongs to. The acceptance stays: it names the image.
-            return state.image_offset
+            self._image.recall(self.slots[self.secondary], state.durable)
+            return self.position
         try:
             self.manifest = self._recheck()
         except Rejected:
@@ -375,8 +379,14 @@ class FirmwareStore:
         if self._header is None and not resumed:
             raise ValueError("describe() comes before the image")
         image = self._image
-        found = self._accept(slot, head, n, image.image_length, self._header)
-        if resumed and found.digest != state.identity:
+        try:
+            found = self._accept(slot, head, n, image.image_length, self._header)
+        except Rejected:
+            if not resumed:
+                raise
+            found = None
+        if resumed and (found is None or found.digest != state.identity):
+            # Not what was accepted: another image, or a start that the flash did not keep.
             self._start_again()
             return None
         if not resumed:

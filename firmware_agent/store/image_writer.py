@@ -37,6 +37,7 @@ class ImageWriter:
         self._erase_size = 0
         self._writer = None
         self._head_fill = 0
+        self._kept = 0  # bytes of the head that came from the slot, not from the air
         self.image_offset = 0
         self.image_length = 0
 
@@ -44,6 +45,12 @@ class ImageWriter:
         """Where the image is in its file: from now on write() can take it."""
         self.image_offset = image_offset
         self.image_length = image_length
+
+    def recall(self, area, position):
+        """Go on in a head of which ``position`` bytes are on flash: too few to prove what they belong to
+        yet, so they are admitted together with the bytes that follow, and not written again."""
+        area.read(0, memoryview(self._head)[:position])
+        self._head_fill = self._kept = position
 
     def resume(self, area, position):
         """Go on at ``position``, an erase unit's start or the image's end, in an image that was admitted."""
@@ -93,8 +100,9 @@ class ImageWriter:
         area = self._admit(head, fill)
         if area is None:
             return RESTART
-        self.resume(area, 0)
-        return self._stream(head, 0, fill)
+        kept = self._kept
+        self.resume(area, kept)
+        return self._stream(head, kept, fill)
 
     def _stream(self, data, start, end):
         writer = self._writer
