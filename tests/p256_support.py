@@ -71,7 +71,7 @@ def _unsigned(contents):
 
 
 def wycheproof(name, decode):
-    """[(label, (key, digest, signature), valid)] of one file; where ``decode`` refuses, the signature is b""."""
+    """[(label, (key, digest, signature), valid)] of one file; the signature is b"" if ``decode`` refuses."""
     document = json.loads((VECTORS / "wycheproof" / name).read_text())
     vectors = []
     for group in document["testGroups"]:

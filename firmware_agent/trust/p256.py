@@ -11,8 +11,9 @@ A point's y is kept doubled, which saves small operations: table points are affi
 is Jacobian: x = X/Z^2 and 2y = D/Z^3; Z == 0 is the point at infinity.
 """
 
-_P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
-_N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+# The prime, the group's order and the curve's b. A sum takes less of an .mpy than its 78 decimal digits.
+_P = (1 << 256) - (1 << 224) + (1 << 192) + (1 << 96) - 1
+_N = _P - 0x4319055358E8617B0C46353D039CDAAE
 _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 
 
@@ -28,7 +29,7 @@ def verify(public_key, digest, signature, hook=None):
     gives False. An exception can only be the hook's own, or MemoryError in a heap with less than 8 KB free.
 
     The longest way between two calls of ``hook`` is one modular inversion with what stands around it: as long
-    as about 48 field multiplications (a product and its remainder), 1/65 of a whole verification. In the main
+    as about 50 field multiplications (a product and its remainder), 1/63 of a verification. In the main
     loop it is one doubling and two additions: 30 products and 27 remainders.
     """
     values = []
@@ -57,8 +58,8 @@ def verify(public_key, digest, signature, hook=None):
     # One step of the sum is a small integer: position << 9 | 256 for Q's table | signed digit in 8 bits.
     # The last step, 0, adds nothing: it brings the doublings down to position 0.
     steps = [0]
-    _recode(steps, 0, _number(digest, 0) * s % n, 64)
-    _recode(steps, 256, r * s % n, 32)
+    _recode(steps, 0, _number(digest, 0) * s % n, 6)
+    _recode(steps, 256, r * s % n, 5)
     steps.sort(reverse=True)
     multiples = _odd_multiples(x, d, hook)
     from_bytes = int.from_bytes
@@ -73,9 +74,9 @@ def verify(public_key, digest, signature, hook=None):
             b = x * g % p
             t = z * z % p
             a = 3 * (x - t) * (x + t) % p
-            x = (a * a - (b + b)) % p
+            x = (a * a - (b << 1)) % p
             z = d * z % p
-            d = ((a + a) * (b - x) - g * g) % p
+            d = ((a << 1) * (b - x) - g * g) % p
         position = step >> 9
         i = step & 127
         if not i:
@@ -96,13 +97,13 @@ def verify(public_key, digest, signature, hook=None):
             a = (t * z % p * b - d) % p
             if h:
                 # madd-2007-bl, for D = 2Y.
-                b = h + h
+                b = h << 1
                 z = z * b % p
                 g = b * b % p
                 h = h * g % p
                 g = x * g % p
-                x = (a * a - (h + g + g)) % p
-                d = 2 * (a * (g - x) - d * h) % p
+                x = (a * a - (h + (g << 1))) % p
+                d = (a * (g - x) - d * h << 1) % p
                 continue
             if a:
                 # The sum is the point's negative.
@@ -141,21 +142,26 @@ def _invert(a, m):
     return y % m
 
 
-def _recode(steps, i, scalar, full):
-    """Append the wNAF digits of ``scalar``: odd and below full / 2 in size; ``i`` is the table's bit."""
-    bits = scalar.to_bytes(34, "little")
-    window = bits[0]
-    for byte in bits[1:]:
-        window += byte << 8
-        for at in range(i, i + 4096, 512):
+def _recode(steps, at, scalar, width):
+    """Append the wNAF digits of ``scalar``: odd, below 2^(width - 1) in size; ``at`` is the table's bit."""
+    full = 1 << width
+    window = count = 0
+    for byte in scalar.to_bytes(34, "little"):
+        window += byte << count
+        count += 8
+        while count >= width:
             if window & 1:
                 k = window & (full - 1)
                 if k > full >> 1:
                     k -= full
-                window -= k
                 steps.append(at | (k & 255))
-            window >>= 1
-        i += 4096
+                window = (window - k) >> width
+                count -= width
+                at += width << 9
+            else:
+                window >>= 1
+                count -= 1
+                at += 512
 
 
 def _odd_multiples(x, y, hook):

@@ -130,7 +130,7 @@ def seeded(*changes):
     for there, instead in changes:
         assert source.count(there) == 1, there
         source = source.replace(there, instead)
-    module = {}
+    module: dict = {}
     exec(source, module)
     return module["verify"]
 
@@ -141,6 +141,12 @@ WITHOUT_INFINITY_CHECK = (
     ("    if not z:\n        return False\n", ""),
 )
 BY_POW = ("    b = m\n    x = 1\n", "    return pow(a, -1, m)\n    b = m\n    x = 1\n")
+
+
+def test_the_curve_s_numbers():
+    assert (p256._P, p256._N) == (P, N)
+    for x, y in (G, SMALL_X, SMALL_Y):
+        assert (y * y - x * x * x + 3 * x - p256._B) % P == 0
 
 
 def test_good_signatures():
@@ -291,7 +297,7 @@ def test_trap_the_sum_is_infinity():
         assert naive(*crafted) is True
     # The naive code is right on a good signature and on a bad one: only such a vector shows it.
     assert naive(*SAMPLE) is True
-    assert naive(*TEST[:2], SAMPLE[2]) is False
+    assert naive(TEST[0], TEST[1], SAMPLE[2]) is False
     assert verify(*INFINITY_169) is False
     assert naive(*INFINITY_169) is True
 
@@ -317,7 +323,7 @@ def test_trap_key_shares_x_with_the_generator():
             assert naive_shamir(*arguments) == "G + Q by the chord's formula: division by zero"
     # The naive code is no straw man: it does verify.
     assert naive_shamir(*SAMPLE) is True
-    assert naive_shamir(*TEST[:2], SAMPLE[2]) is False
+    assert naive_shamir(TEST[0], TEST[1], SAMPLE[2]) is False
 
 
 def naive_shamir(key, digest, signature):
@@ -338,7 +344,7 @@ def naive_shamir(key, digest, signature):
         point = table[(u1 >> bit & 1) + 2 * (u2 >> bit & 1)]
         if point:
             total = line_through(total, point) if total else point
-    return total[0] % N == r
+    return total is not None and total[0] % N == r
 
 
 def line_through(a, b):
@@ -367,7 +373,7 @@ def test_trap_pow_gives_no_inverse_on_micropython():
 
 def test_hook_is_called_throughout():
     calls = []
-    assert verify(*SAMPLE, lambda: calls.append(1)) is True
+    assert verify(SAMPLE[0], SAMPLE[1], SAMPLE[2], lambda: calls.append(1)) is True
     assert len(calls) > 250
     calls = []
     assert verify(SAMPLE[0], TEST[1], SAMPLE[2], hook=lambda: calls.append(1)) is False
@@ -382,7 +388,7 @@ def test_hook_that_changes_the_buffers_changes_nothing():
             for place in range(3):
                 buffers[place][:] = other[place]
 
-        assert verify(*buffers, hook) is wanted
+        assert verify(buffers[0], buffers[1], buffers[2], hook) is wanted
 
 
 def test_hook_s_exception_comes_out():
@@ -390,7 +396,7 @@ def test_hook_s_exception_comes_out():
         raise KeyError("the hook's own")
 
     try:
-        verify(*SAMPLE, hook)
+        verify(SAMPLE[0], SAMPLE[1], SAMPLE[2], hook)
     except KeyError:
         return
     raise AssertionError("the hook's exception was lost")
