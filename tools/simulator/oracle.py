@@ -1,0 +1,131 @@
+"""What must be true of a simulated device, judged from outside: from the flash's bytes and the hub.
+
+It knows the approved images byte for byte and asks no code of the device what a slot holds.
+"""
+
+from dataclasses import dataclass, field
+
+from tools.simulator import stories, world
+from tools.simulator.flash import Geometry
+from tools.simulator.hub import SimHub
+
+_BEFORE_ACCEPTANCE = 512  # bytes that a cut before acceptance may cost
+_MOST_BOOTS = 40
+
+
+class Violation(Exception):
+    """Something that must never be was."""
+
+
+@dataclass
+class Past:
+    """What is known of a device's lives so far; copied at every cut."""
+
+    boots: int = 0
+    counter: int = stories.FACTORY
+    confirmed: int = stories.FACTORY
+    fetched: dict[int, int] = field(default_factory=dict)  # version: end of what the last life was served
+    accepted: frozenset[int] = frozenset()
+    twice: int = 0  # the most bytes that one cut fetched twice
+
+    def copy(self) -> "Past":
+        return Past(self.boots, self.counter, self.confirmed, dict(self.fetched), self.accepted, self.twice)
+
+
+class Oracle:
+    """For one geometry and one size of image."""
+
+    def __init__(self, story: stories.Story, geometry: Geometry, size: int):
+        self._story = story
+        self._geometry = geometry
+        self._images = {
+            version: stories.image(version, size) for version in (stories.FACTORY, stories.NEW, stories.NEWER)
+        }
+
+    def intact(self, memory: bytes | bytearray, slot: int) -> int | None:
+        """The version of the approved image that the slot holds, whole; None if it holds none."""
+        region = self._geometry.slot(slot)
+        for version, data in self._images.items():
+            if memory[region.start : region.start + len(data)] == data:
+                return version
+        return None
+
+    def at_cut(self, memory: bytes, past: Past) -> None:
+        """Whatever a cut leaves, the confirmed firmware is there, whole."""
+        held = (self.intact(memory, 0), self.intact(memory, 1))
+        if past.confirmed not in held:
+            raise Violation(f"the cut left no whole 0x{past.confirmed:08x}: slots hold {_shown(held)}")
+
+    def at_boot(self, memory: bytearray, slot: int, version: int) -> None:
+        """The bytes that run are one approved image, the one that the device says it is."""
+        held = self.intact(memory, slot)
+        if held is None:
+            raise Violation(f"slot {slot} runs bytes that nobody approved, as 0x{version:08x}")
+        if held != version:
+            raise Violation(f"slot {slot} runs 0x{held:08x} as 0x{version:08x}")
+
+    def at_cut_of_life(self, life_events: list[tuple[str, dict]], past: Past) -> None:
+        """Take over what a life did before it was cut."""
+        for event, fields in life_events:
+            self._note(event, fields, past)
+
+    def _note(self, event: str, fields: dict, past: Past) -> None:
+        if event == "accepted":
+            past.accepted |= {int(fields["file_version"], 16)}
+        elif event == "confirmed":
+            past.confirmed = int(fields["file_version"], 16)
+
+    def at_end_of_life(self, life: world.Life, past: Past) -> None:
+        """The counter only rises, and only with a confirmation; boots are bounded."""
+        before = past.confirmed
+        for event, fields in life.events:
+            self._note(event, fields, past)
+        if life.counter < past.counter:
+            raise Violation(f"the security counter fell from {past.counter:#x} to {life.counter:#x}")
+        if life.counter > past.counter and past.confirmed == before:
+            # A cut between the record and the event: then the trial's image is what was confirmed.
+            if not (life.version == life.counter and not life.trial):
+                raise Violation(f"the security counter rose to {life.counter:#x} without a confirmation")
+            past.confirmed = life.version
+        past.counter = life.counter
+        past.boots += 1
+        if past.boots > _MOST_BOOTS:
+            raise Violation(f"no end after {_MOST_BOOTS} boots")
+        if life.end == world.DEAD:
+            raise Violation("nothing boots")
+
+    def fetched(self, hub: SimHub, past: Past, cut_before: bool) -> None:
+        """What the life asked the hub for, against what earlier lives already had."""
+        again: dict[int, int] = {}
+        now: dict[int, int] = {}
+        for version, offset, length in hub.served:
+            high = past.fetched.get(version, 0)
+            again[version] = again.get(version, 0) + max(0, min(high, offset + length) - offset)
+            if offset < now.get(version, 0):
+                raise Violation(f"0x{version:08x}: byte {offset} fetched twice without a cut between")
+            now[version] = offset + length
+        for version, twice in again.items():
+            allowed = self._geometry.erase_size if version in past.accepted else _BEFORE_ACCEPTANCE
+            if not cut_before:
+                allowed = 0
+            if self._geometry.slot_units == 1:
+                allowed = max(allowed, self._geometry.erase_size)
+            if twice > allowed:
+                raise Violation(f"{twice} bytes of 0x{version:08x} fetched twice, {allowed} allowed")
+            past.twice = max(past.twice, twice)
+        past.fetched.update(now)
+        hub.served = []
+
+    def at_end(self, life: world.Life, past: Past) -> None:
+        """All is quiet: the story ended as it must."""
+        if life.version != self._story.ends_in:
+            raise Violation(f"it ended in 0x{life.version:08x}, not 0x{self._story.ends_in:08x}")
+        if past.confirmed != life.version:
+            raise Violation(f"0x{life.version:08x} runs for good, but 0x{past.confirmed:08x} is confirmed")
+        reasons = self._story.reasons
+        if reasons and life.state.rejected_reason not in reasons:  # type: ignore[attr-defined]
+            raise Violation(f"reason {life.state.rejected_reason} on record, not one of {sorted(reasons)}")  # type: ignore[attr-defined]
+
+
+def _shown(versions: tuple) -> str:
+    return ", ".join("nothing whole" if version is None else f"0x{version:08x}" for version in versions)

@@ -1,0 +1,82 @@
+"""Seeded bugs: one-line patches to the device's code, each of which the explorer must catch.
+
+A bug is hunted in a process of its own: the patched source takes the module's place before anything
+imports it. A patch whose line is not in the source any more is an error, never a pass.
+"""
+
+import importlib.abc
+import importlib.util
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from tools import layout
+
+_SECONDS = 300
+_CAUGHT = 3  # exit code of a hunt that caught its bug
+
+
+@dataclass(frozen=True)
+class Bug:
+    """``line`` of ``path`` becomes ``instead``; caught on these stories and geometries."""
+
+    name: str
+    path: str
+    line: str
+    instead: str
+    stories: str = "update"
+    geometries: str = "256/16x8 4096/16x1"
+    depth: int = 1
+
+
+
+class _Patched(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    def __init__(self, bug: Bug):
+        self._name = bug.path.removesuffix(".py").replace("/", ".")
+        source = (layout.ROOT / bug.path).read_text()
+        if source.count(bug.line) != 1:
+            raise SystemExit(
+                f"{bug.name}: {bug.path} has {source.count(bug.line)} times {bug.line!r}, not once"
+            )
+        self._code = compile(source.replace(bug.line, bug.instead), bug.path, "exec")
+
+    def find_spec(self, fullname, path, target=None):
+        return importlib.util.spec_from_loader(fullname, self) if fullname == self._name else None
+
+    def exec_module(self, module):
+        exec(self._code, module.__dict__)
+
+
+def hunt(bug: Bug) -> tuple[Bug, str | None]:
+    """The bug, and the first failure that it caused; None if nothing noticed it."""
+    command = [sys.executable, "-m", "tools.simulator.seeded", bug.name]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=_SECONDS, check=False, cwd=layout.ROOT
+    )
+    if done.returncode == _CAUGHT:
+        return bug, done.stdout.strip()
+    if done.returncode != 0:
+        raise RuntimeError(f"hunting {bug.name}: {done.stderr.strip() or done.stdout.strip()}")
+    return bug, None
+
+
+def main() -> None:
+    """``python -m tools.simulator.seeded NAME``: exit code 3 and the failure if it is caught, 0 if not."""
+    from tools.simulator.bugs import BUGS as bugs
+
+    (bug,) = [bug for bug in bugs if bug.name == sys.argv[1]]
+    sys.meta_path.insert(0, _Patched(bug))
+    from tools.simulator import stories
+    from tools.simulator.explorer import EACH, EVERY, Explorer
+
+    shares = (EVERY, EACH)[: bug.depth]
+    for story in bug.stories.split():
+        for geometry in bug.geometries.split():
+            tally = Explorer(stories.STORIES[story], stories.GEOMETRIES[geometry], 0, shares).explore()
+            for failure in tally.failures:
+                print(f"{failure.text}: {failure.replay}")
+                raise SystemExit(_CAUGHT)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""What happens in a simulated home, and how it must end."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+
+from firmware_agent import reject
+from tools import envelope, keys, upgrade_file
+from tools.simulator import world
+from tools.simulator.flash import Geometry
+from tools.simulator.hub import SimHub
+
+MANUFACTURER_CODE = 0x1234
+IMAGE_TYPE = 0x0084
+# Known to everybody: a simulated device is the only one that trusts it.
+KEY = keys.from_scalar(0x5EED)
+FACTORY = 0x00010000
+NEW = 0x00020000
+NEWER = 0x00030000
+
+
+@cache
+def payload(version: int, size: int) -> bytes:
+    """``size`` bytes that no other version has."""
+    return random.Random(f"payload {version} {size}").randbytes(size)
+
+
+@cache
+def image(version: int, size: int) -> bytes:
+    """The signed Manufacturer Image of a version."""
+    identity = envelope.Identity(MANUFACTURER_CODE, IMAGE_TYPE, version, None)
+    return envelope.build(payload(version, size), identity, version, KEY)
+
+
+def upgrade(version: int, size: int) -> bytes:
+    """The upgrade file of a version."""
+    identity = envelope.Identity(MANUFACTURER_CODE, IMAGE_TYPE, version, None)
+    return upgrade_file.build(image(version, size), identity, b"simulated", True)
+
+
+def spoiled(version: int, size: int) -> bytes:
+    """The upgrade file with one bit of its payload flipped."""
+    data = bytearray(upgrade(version, size))
+    data[-size // 2] ^= 0x10
+    return bytes(data)
+
+
+@dataclass(frozen=True)
+class Story:
+    """``prepare(hub, size)`` sets the hub up; ``ends_in``: the version that runs when all is quiet.
+
+    reasons: if the update must fail, the reject numbers that may be on record for it.
+    """
+
+    name: str
+    prepare: Callable[[SimHub, int], None]
+    ends_in: int
+    behaviours: dict[int, str] = field(default_factory=dict)
+    reasons: frozenset[int] = frozenset()
+    link: world.Link | None = None
+
+
+def _offer(hub: SimHub, size: int) -> None:
+    hub.offer(upgrade(NEW, size))
+
+
+def _replace(hub: SimHub, size: int) -> None:
+    hub.offer(upgrade(NEW, size))
+    hub.replacement = upgrade(NEWER, size)
+    hub.replace_after = 12
+
+
+def _spoil(hub: SimHub, size: int) -> None:
+    hub.offer(spoiled(NEW, size))
+
+
+def _abort(hub: SimHub, size: int) -> None:
+    hub.offer(upgrade(NEW, size))
+    hub.abort_after = 14
+
+
+def _nothing(hub: SimHub, size: int) -> None:
+    pass
+
+
+_CRASH_REASONS = frozenset((reject.CRASHED, reject.OUT_OF_ATTEMPTS))
+STORIES = {
+    story.name: story
+    for story in (
+        Story("update", _offer, NEW),
+        Story("replaced", _replace, NEWER),
+        Story("spoiled", _spoil, FACTORY, reasons=frozenset((reject.DIGEST_MISMATCH,))),
+        Story("abort", _abort, NEW),
+        Story("crash", _offer, FACTORY, {NEW: world.CRASHES}, _CRASH_REASONS),
+        Story("hang", _offer, FACTORY, {NEW: world.HANGS}, _CRASH_REASONS),
+        Story("self-test", _offer, FACTORY, {NEW: world.FAILS}, frozenset((reject.SELF_TEST_FAILED,))),
+        Story("factory", _nothing, FACTORY),
+        Story("lossy", _offer, NEW, link=world.Link(loss=0.1, double=0.1, late=0.05)),
+    )
+}
+
+# erase size, write size, journal units, slot units
+GEOMETRIES = {
+    str(geometry): geometry
+    for geometry in (
+        Geometry(256, 1, 4, 8),
+        Geometry(256, 16, 4, 8),
+        Geometry(512, 4, 3, 4),
+        Geometry(512, 32, 4, 4),
+        Geometry(1024, 8, 2, 2),
+        Geometry(1024, 256, 3, 2),
+        Geometry(4096, 16, 4, 1),
+        Geometry(4096, 16, 2, 1, program_once=False),
+        Geometry(1024, 16, 3, 2, erased_value=0x00),
+        Geometry(65536, 16, 2, 1),
+    )
+}
+IMAGE_SIZE = 900  # bytes of payload
