@@ -79,6 +79,11 @@ class NorFlash:
         self.count_erase()
 
     def _program(self, start, buf):
+        self._check_erased(start, buf)
+        self.memory[start : start + len(buf)] = bytes(buf)
+        self.count_program(len(buf))
+
+    def _check_erased(self, start, buf):
         old = bytes(memoryview(self.memory)[start : start + len(buf)])
         blank = bytes([self.erased_value]) * len(buf)
         if old != blank:
@@ -87,10 +92,7 @@ class NorFlash:
             touched = int.from_bytes(old, "little") ^ erased
             wanted = int.from_bytes(bytes(buf), "little") ^ erased
             if self.program_once or touched & ~wanted:
-                unit = self._first_touched(old, start)
-                raise FlashError(NOT_ERASED, unit)
-        self.memory[start : start + len(buf)] = bytes(buf)
-        self.count_program(len(buf))
+                raise FlashError(NOT_ERASED, self._first_touched(old, start))
 
     def _first_touched(self, old, start):
         for i in range(len(old)):

@@ -1,0 +1,56 @@
+"""Makes tests/portable/image_vectors.py: heads of small signed images, for the tests of store and boot.
+
+    python -m tests.make_image_vectors
+
+The payloads are computed (payload(seed, size)), so that only the heads have to be kept. Signed with the
+test key of make_envelope_vectors.py. test_image_vectors.py checks that the file is what this script writes.
+"""
+
+from pathlib import Path
+
+from tests.make_envelope_vectors import IDENTITY, KEY, _literal
+from tests.portable.payload import payload
+from tools import envelope
+
+OUTPUT = Path(__file__).parent / "portable" / "image_vectors.py"
+
+# name: (file version, sequence number, payload's seed, payload's size)
+IMAGES = {
+    "v1": (0x00010000, 1, 1, 700),
+    "v2": (0x00020000, 2, 2, 700),
+    # What a careless vendor calls v2 as well: the same version and size, other bytes.
+    "v2-again": (0x00020000, 2, 3, 700),
+    "v3": (0x00030000, 3, 4, 900),
+    # Image and head together are shorter than what is held in RAM.
+    "tiny": (0x00020000, 2, 5, 20),
+    "long": (0x00020000, 2, 6, 3000),
+    # Newer by its version, older than v1 by what counts.
+    "relabelled": (0x00040000, 0, 7, 700),
+}
+
+
+def text():
+    """The vectors' module."""
+    lines = [
+        '"""Made by tests/make_image_vectors.py; do not edit."""',
+        "",
+        "from binascii import unhexlify",
+        "",
+        "# name: (head, file version, sequence number, payload's seed, payload's size)",
+        "IMAGES = {",
+    ]
+    for name, (version, sequence, seed, size) in IMAGES.items():
+        contents = payload(seed, size)
+        identity = envelope.Identity(IDENTITY.manufacturer_code, IDENTITY.image_type, version)
+        manifest = envelope.build_manifest(identity, sequence, contents)
+        head = envelope.wrap(manifest, contents, KEY)[:-size]
+        lines.append(f'    "{name}": (')
+        lines.append(f"        {_literal(head, '        ')},")
+        lines.append(f"        0x{version:08x},")
+        lines += [f"        {number}," for number in (sequence, seed, size)]
+        lines.append("    ),")
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+if __name__ == "__main__":
+    OUTPUT.write_text(text())
