@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 
 from tools import keys
-from tools.commands.serve import HostPort
 from tools.devices import IMAGE_TYPES
 from tools.emulator.emulator import Emulator, Options
 from tools.emulator.state_dir import StateDir, check_identity, make_device
 from tools.errors import Failed, UnusableArguments
+from tools.host_port import HostPort
 from tools.number import Number
 
 U16 = Number(0xFFFF)

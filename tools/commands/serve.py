@@ -5,7 +5,6 @@ import contextlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
@@ -14,6 +13,7 @@ from zigpy.ota import OtaImageWithMetadata
 from zigpy.zcl.foundation import Status
 
 from tools.errors import Failed, UnusableArguments
+from tools.host_port import HostPort
 from tools.hub.images import UnusableImage, load_image
 from tools.hub.radio import HOME_AUTOMATION, SMART_ENERGY
 from tools.hub.session import DeviceAway, HubSession
@@ -25,26 +25,6 @@ REPORT_S = 180.0
 CONTACT_S = 60.0
 _READ_AGAIN_S = 1.0
 _PROFILES = {f"0x{profile:04x}": profile for profile in (HOME_AUTOMATION, SMART_ENERGY)}
-
-
-class HostPort(click.ParamType):
-    """HOST:PORT as (host, port); [::1]:5000 for IPv6. Port 0, "any free one", only where one listens."""
-
-    name = "HOST:PORT"
-
-    def __init__(self, listens: bool = False) -> None:
-        self._lowest = 0 if listens else 1
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, int]:
-        if isinstance(value, tuple):
-            return value
-        host, colon, port = value.rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
-        if not (colon and host and port.isascii() and port.isdigit() and self._lowest <= int(port) < 65536):
-            self.fail(f"{value!r} is not HOST:PORT, such as 127.0.0.1:5000", param, ctx)
-        return host, int(port)
 
 
 @click.command(name="serve")
