@@ -103,13 +103,17 @@ class Device:
         listening = await self.wait_for("listening", timeout_s, since)
         self.port = listening.fields["port"]
 
+    def kill(self) -> None:
+        """SIGKILL: at once, wherever it is. power_cut() must follow."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
     async def power_cut(self) -> None:
-        """SIGKILL: at once, wherever it is. Returns when it is gone and its last event is in ``events``."""
-        process, self._process = self._process, None
-        if process is None:
+        """kill(), and return when it is gone and its last event is in ``events``."""
+        if self._process is None:
             return
-        if process.returncode is None:
-            process.kill()
+        self.kill()
+        process, self._process = self._process, None
         await process.wait()
         await asyncio.gather(*self._readers)
         self._tell(Event(_POWER, {"on": False}))
