@@ -1,0 +1,434 @@
+"""The journal: its records, its ring of banks, and what a cut or a bad cell makes of them."""
+
+from binascii import crc32
+from struct import pack_into
+
+from firmware_agent.store import state as states
+from firmware_agent.store.journal import Journal
+from firmware_agent.store.state import RECORD_SIZE, State
+from hal.flash import FlashArea, FlashError
+from hal.sim.cut_flash import BITS, ERASE, FLICKER, NOTHING, PREFIX, PROGRAM, CutFlash, PowerCut, Random
+from tests.portable.bench import raises
+
+HEAP = "2M"  # erase units of 64 KiB
+SIZE = 1024
+WRITE = 16
+PROGRESS = 16  # bytes of a progress record
+# erase size, write size
+GEOMETRIES = [
+    (erase, write)
+    for erase in (256, 512, 1024, 4096, 65536)
+    for write in (1, 4, 8, 16, 32, 256)
+    if erase % write == 0
+]
+
+
+class Device:
+    """A journal on a part of its own; reset() is a power-on: a new Journal that has loaded."""
+
+    def __init__(self, erase_size=SIZE, write_size=WRITE, units=4, kind=CutFlash):
+        self.write_size = write_size
+        self.memory = bytearray(b"\xff" * (erase_size * units))
+        self.flash = kind(self.memory, erase_size, write_size)
+        self.units = units
+        self.reset()
+
+    def reset(self):
+        self.flash.power_on()
+        self.journal = Journal(FlashArea(self.flash, 0, self.units, self.write_size))
+        self.state = State()
+        self.found = self.journal.load(self.state)
+        return self
+
+    def commit(self, version):
+        """A record that can be told from others by its rejected_version."""
+        self.state.rejected_version = version
+        self.journal.commit(self.state)
+
+    def version(self):
+        """What a reset finds."""
+        self.reset()
+        return self.state.rejected_version if self.found else None
+
+
+def fields(state):
+    return [(name, state.__dict__[name]) for name in sorted(state.__dict__) if name != "sequence"]
+
+
+def full_state():
+    state = State()
+    for value, name in enumerate(sorted(state.__dict__)):
+        if isinstance(state.__dict__[name], bool):
+            setattr(state, name, True)
+        elif isinstance(state.__dict__[name], bytes):
+            setattr(state, name, bytes([value + i & 0xFF for i in range(len(state.__dict__[name]))]))
+        elif name == "primary":
+            state.primary = 1
+        elif name == "secondary_state":
+            state.secondary_state = states.TRIAL
+        elif name != "sequence":
+            setattr(state, name, 0x51 + value)
+    for name in ("file_version", "file_size", "security_counter", "rejected_version", "rejected_size"):
+        setattr(state, name, 0xFFFFFFF0 | len(name) & 0xF)
+    return state
+
+
+def test_blank_flash_holds_no_record():
+    device = Device()
+    assert not device.found
+    assert fields(device.state) == fields(State())
+
+
+def test_every_field_comes_back():
+    for erase_size, write_size in GEOMETRIES:
+        device = Device(erase_size, write_size, 8 if erase_size < 1024 else 4)
+        device.journal.commit(full_state())
+        assert device.reset().found
+        assert fields(device.state) == fields(full_state()), (erase_size, write_size)
+
+
+def test_a_record_of_another_kind_version_or_meaning_is_none():
+    for at, value in ((0, 0x54), (1, 99), (2, 2), (3, states.UPDATED), (3, 8)):
+        record = bytearray(RECORD_SIZE)
+        full_state().pack_into(record)
+        assert State().unpack_from(record)
+        record[at] = value
+        assert not State().unpack_from(record), at
+
+
+def test_an_area_of_fewer_than_two_banks_is_refused():
+    flash = CutFlash(bytearray(b"\xff" * 1024), 1024, 16)
+    raises(ValueError, Journal, FlashArea(flash, 0, 1, 16))
+
+
+def test_the_newest_record_wins_however_often_the_ring_goes_round():
+    for erase_size, write_size in GEOMETRIES:
+        device = Device(erase_size, write_size, 9 if erase_size < 1024 else 3)
+        for version in range(1, 60 if erase_size < 4096 else 12):
+            device.commit(version)
+            if version % 3 == 0:
+                assert device.version() == version, (erase_size, write_size)
+
+
+def test_each_session_starts_a_fresh_bank_with_a_number_16_ahead():
+    device = Device()
+    banks = []
+    for version in range(6):
+        device.reset()
+        before = device.state.sequence
+        device.commit(version)
+        assert device.state.sequence == before + 16
+        assert [entry[0] for entry in device.flash.log] == [ERASE, PROGRAM]
+        assert device.flash.log[0][1] == device.flash.log[1][1]
+        banks.append(device.flash.log[0][1] // SIZE)
+        device.commit(version)
+        assert device.state.sequence == before + 17
+        assert device.flash.log[2][:2] == (PROGRAM, banks[-1] * SIZE + len_of_state())
+    assert banks == [0, 1, 2, 3, 0, 1]
+
+
+def len_of_state():
+    return (RECORD_SIZE + WRITE - 1) // WRITE * WRITE
+
+
+def test_a_full_bank_is_left_for_the_next_and_the_truth_is_never_erased():
+    device = Device()
+    truth = None
+    for version in range(200):
+        device.flash.log = []
+        device.commit(version)
+        for kind, address, _ in device.flash.log:
+            if kind == ERASE:
+                assert address // SIZE != truth
+            else:
+                truth = address // SIZE
+    assert device.version() == 199
+    # Each bank of 1 KiB holds as many records as fit, and is erased once for them.
+    assert device.flash.erases == (200 + SIZE // len_of_state() - 1) // (SIZE // len_of_state())
+
+
+def test_room_for_progress_is_made_at_once_so_that_the_block_path_never_changes_banks():
+    device = Device()
+    records = 20
+    for version in range(12):
+        device.state.rejected_version = version
+        device.journal.commit(device.state, records)
+        device.flash.log = []
+        for n in range(records):
+            device.journal.progress(device.state, n * 4096)
+        assert [entry[0] for entry in device.flash.log] == [PROGRAM] * records
+    # More than a bank holds is as much as a bank holds.
+    device.journal.commit(device.state, 1000)
+    device.flash.log = []
+    for n in range((SIZE - len_of_state()) // PROGRESS):
+        device.journal.progress(device.state, n)
+    assert ERASE not in [entry[0] for entry in device.flash.log]
+
+
+def test_progress_belongs_to_the_record_before_it():
+    device = Device()
+    device.commit(1)
+    for durable in (4096, 8192, 0xFFFFFF):
+        device.journal.progress(device.state, durable)
+        state = State()
+        assert device.reset().found and device.state.durable == durable
+        device.journal.load(state)
+        device.commit(2)
+        assert device.reset().state.durable == durable
+    device.state.durable = 0
+    device.commit(3)
+    assert device.reset().state.durable == 0
+
+
+def test_progress_of_another_record_counts_for_nothing():
+    device = Device()
+    device.commit(1)
+    device.journal.progress(device.state, 4096)
+    # As if it had been written behind another state record.
+    at = len_of_state()
+    device.memory[at + 4] ^= 1
+    device.memory[at + 12] ^= 1
+    assert device.reset().state.durable == 0
+
+
+def test_progress_in_a_full_bank_and_as_the_first_of_a_session_becomes_a_state_record():
+    device = Device()
+    device.commit(7)
+    for n in range(1, 200):
+        device.journal.progress(device.state, n)
+    assert device.version() == 7 and device.state.durable == 199
+    device.journal.progress(device.state, 200)
+    assert device.version() == 7 and device.state.durable == 200
+
+
+def torn_commit(device, change):
+    """Commit version 2, then have ``change(before, after)`` say what the flash holds of the record."""
+    before = bytes(device.memory)
+    device.commit(2)
+    _, at, length = device.flash.log[-1]
+    device.memory[at : at + length] = change(before[at : at + length], bytes(device.memory[at : at + length]))
+
+
+def subset(before, after, chance):
+    return bytes([before[i] ^ (before[i] ^ after[i]) & chance(256) for i in range(len(before))])
+
+
+def test_a_state_record_cut_after_any_byte_is_as_if_it_had_never_been():
+    for cut in range(RECORD_SIZE + 1):
+        device = Device()
+        device.commit(1)
+        torn_commit(device, lambda before, after, cut=cut: after[:cut] + before[cut:])
+        whole = device.version() == 2
+        # The CRC's last bytes may read as erased ones do.
+        assert whole == (cut == RECORD_SIZE) or cut > RECORD_SIZE - 4, cut
+        assert device.found and device.state.rejected_version in (1, 2)
+
+
+def test_a_state_record_of_any_part_of_its_bits_is_as_if_it_had_never_been():
+    chance = Random(3)
+    for _ in range(300):
+        device = Device()
+        device.commit(1)
+        torn_commit(device, lambda before, after: subset(before, after, chance))
+        assert device.version() == 1
+
+
+def test_a_progress_record_without_any_one_of_its_bits_is_none():
+    device = Device()
+    device.commit(1)
+    device.journal.progress(device.state, 0x5A3C96)
+    at = len_of_state()
+    whole = bytes(device.memory[at : at + PROGRESS])
+    assert device.reset().state.durable == 0x5A3C96
+    cleared = 0
+    for bit in range(8 * PROGRESS):
+        mask = 1 << bit % 8
+        if whole[bit // 8] & mask:
+            continue
+        cleared += 1
+        device.memory[at + bit // 8] = whole[bit // 8] | mask
+        assert device.reset().state.durable == 0, bit
+        device.memory[at + bit // 8] = whole[bit // 8]
+    assert cleared == 8 * PROGRESS // 2  # a complement has as many
+
+
+def test_a_progress_record_of_any_part_of_its_bits_is_whole_or_none():
+    device = Device()
+    device.commit(1)
+    device.journal.progress(device.state, 4096)
+    at = len_of_state() + PROGRESS
+    device.journal.progress(device.state, 8192)
+    whole = bytes(device.memory[at : at + PROGRESS])
+    chance = Random(5)
+    for cut in range(PROGRESS + 1):
+        # A byte of 0xFF needs no programming: the record is whole before its last such bytes.
+        torn = whole[:cut] + b"\xff" * (PROGRESS - cut)
+        device.memory[at : at + PROGRESS] = torn
+        assert device.reset().state.durable == (8192 if torn == whole else 4096), cut
+    for _ in range(300):
+        torn = subset(b"\xff" * PROGRESS, whole, chance)
+        device.memory[at : at + PROGRESS] = torn
+        assert device.reset().state.durable == (8192 if torn == whole else 4096)
+
+
+def test_nothing_is_programmed_behind_a_torn_record():
+    for effect, amount in ((NOTHING, 0), (PREFIX, 100), (BITS, 128)):
+        device = Device()
+        device.commit(1)
+        device.flash.arm(device.flash.operations + 1, effect, amount)
+        raises(PowerCut, device.commit, 2)
+        device.reset()
+        device.commit(3)
+        device.journal.progress(device.state, 5)
+        assert [entry[1] // SIZE for entry in device.flash.log] == [1, 1, 1]
+        assert device.version() == 3 and device.state.durable == 5
+
+
+def test_a_record_that_becomes_readable_again_later_stays_dead():
+    seen = set()
+    for seed in range(12):
+        device = Device()
+        device.flash._random = Random(seed)
+        device.commit(1)
+        device.flash.arm(device.flash.operations + 1, FLICKER, 256)
+        raises(PowerCut, device.commit, 2)
+        read = device.version()
+        assert read in (1, 2)
+        device.commit(10 + read)
+        seen.add(read)
+        shown = set()
+        for _ in range(8):
+            assert device.version() == 10 + read
+            shown.add(device.flash._shown[0])
+        assert len(shown) == 2  # it did come and go
+    assert seen == set([1, 2])
+
+
+def test_progress_that_becomes_readable_again_later_stays_dead():
+    for seed in range(12):
+        device = Device()
+        device.flash._random = Random(seed)
+        device.commit(1)
+        device.journal.progress(device.state, 4096)
+        device.flash.arm(device.flash.operations + 1, FLICKER, 256)
+        raises(PowerCut, device.journal.progress, device.state, 8192)
+        read = device.reset().state.durable
+        assert read in (4096, 8192)
+        device.commit(1)
+        for _ in range(8):
+            assert device.reset().state.durable == read
+
+
+def test_a_torn_erase_of_the_next_bank_costs_nothing():
+    for effect, amount in ((NOTHING, 0), (PREFIX, 3), (PREFIX, 128), (BITS, 12), (BITS, 128), (BITS, 250)):
+        device = Device()
+        for version in range(1, 6):  # the next bank holds an old record
+            device.reset()
+            device.commit(version)
+        device.reset()
+        device.flash.arm(1, effect, amount)
+        raises(PowerCut, device.commit, 6)
+        assert device.version() == 5
+        device.commit(7)
+        assert device.version() == 7
+
+
+class Worn(CutFlash):
+    """Units in ``stuck`` erase, but do not keep a byte's lowest bit; those in ``broken`` report an error."""
+
+    stuck = ()
+    broken = ()
+
+    def _erase(self, block):
+        if block in self.broken:
+            raise OSError(5)
+        CutFlash._erase(self, block)
+
+    def _program(self, start, buf):
+        if start // self.erase_size in self.broken:
+            raise OSError(5)
+        CutFlash._program(self, start, buf)
+        if start // self.erase_size in self.stuck:
+            for i in range(len(buf)):
+                self.memory[start + i] |= 1
+
+
+def test_a_bank_that_does_not_keep_records_is_passed_over():
+    for name in ("stuck", "broken"):
+        device = Device(kind=Worn)
+        for version in range(1, 9):
+            setattr(device.flash, name, (1, 2) if version > 1 else ())
+            device.commit(version)
+            assert device.version() == version, name
+
+
+def test_a_bank_that_goes_bad_half_way_is_left():
+    device = Device(kind=Worn)
+    device.commit(1)
+    device.commit(2)
+    device.flash.stuck = (0,)
+    device.commit(3)
+    assert device.version() == 3
+    device.flash.stuck = ()
+    device = Device(kind=Worn)
+    device.commit(1)
+    device.flash.stuck = (0,)
+    device.journal.progress(device.state, 4096)
+    device.journal.progress(device.state, 8192)
+    assert device.version() == 1 and device.state.durable == 8192
+
+
+def test_if_no_bank_keeps_it_the_truth_stays_and_the_failure_is_told():
+    for units in (2, 3, 4):
+        device = Device(units=units, kind=Worn)
+        device.commit(1)
+        device.reset()
+        others = tuple(range(1, units))
+        for _ in range(3):
+            device.flash.stuck = others
+            raises(FlashError, device.commit, 2)
+            raises(FlashError, device.journal.progress, device.state, 4096)
+            device.flash.stuck = ()
+            assert device.version() == 1
+        device.commit(3)
+        assert device.version() == 3
+
+
+def test_within_a_session_too():
+    device = Device(units=2, kind=Worn)
+    device.commit(1)
+    device.flash.stuck = (0, 1)
+    raises(FlashError, device.commit, 2)
+    device.flash.stuck = ()
+    assert device.version() == 1
+    device.commit(3)
+    assert device.version() == 3
+
+
+def test_a_copy_that_was_given_up_never_has_the_number_of_the_one_that_counts():
+    device = Device(kind=Worn)
+    device.commit(1)
+    device.reset()
+    device.flash.stuck = (1, 2)
+    device.commit(2)
+    device.journal.progress(device.state, 4096)
+    # The bad copies read well after all.
+    for bank in (1, 2):
+        for address in range(bank * SIZE, bank * SIZE + RECORD_SIZE):
+            device.memory[address] = device.memory[3 * SIZE + address % SIZE]
+        device.memory[bank * SIZE + 4] -= 3 - bank  # their own numbers, and so their own CRC
+        at = bank * SIZE + RECORD_SIZE - 4
+        pack_into("<I", device.memory, at, crc32(bytes(device.memory[bank * SIZE : at])))
+    device.flash.stuck = ()
+    assert device.version() == 2 and device.state.durable == 4096
+
+
+def test_wear_one_erase_a_session_and_one_for_each_full_bank():
+    for sessions, commits in ((1, 1), (1, 9), (5, 1), (5, 9), (3, 40)):
+        device = Device()
+        for _ in range(sessions):
+            device.reset()
+            for version in range(commits):
+                device.commit(version)
+        in_a_bank = SIZE // len_of_state()
+        assert device.flash.erases == sessions * ((commits + in_a_bank - 1) // in_a_bank)
