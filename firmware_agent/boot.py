@@ -25,7 +25,7 @@ from firmware_agent.store import state as _state
 from hal.flash import FlashError
 
 MAX_TRIAL_CRASHES = 3
-MAX_TRIAL_BOOTS = 12
+MAX_TRIAL_BOOTS = 100
 
 # Reset causes, in the words of the events.
 POWER_ON = "power-on"
@@ -98,6 +98,7 @@ def boot(store, cause, hook=None):
             slot = store.state.primary
             continue
         store.running = slot
+        store.device.file_version = manifest.file_version
         return Handover(store, slot, manifest, cause, reverted)
 
 
