@@ -13,6 +13,7 @@ COMMANDS = {
     "emulate": "Run an emulated device on real MicroPython.",
     "serve": "Run a hub that updates one device.",
     "slots": "Show or dump an emulated device's slots.",
+    "powercut": "Kill updating devices on real MicroPython, again and again.",
     "simulate": "Cut the power everywhere in simulated updates.",
     "demo": "Run the whole story: update, power cut, attacks.",
 }

@@ -141,7 +141,8 @@ class Explorer:
         self._seed = seed
         self._shares = shares
         self._size = size
-        self._oracle = Oracle(story, geometry, size)
+        versions = (stories.FACTORY, stories.NEW, stories.NEWER)
+        self._oracle = Oracle(geometry, {version: stories.image(version, size) for version in versions})
         self._rules = device_rules(geometry)
         self._most_failures = most_failures
         self._seen: set = set()
@@ -250,7 +251,7 @@ class Explorer:
             self._oracle.at_end_of_life(life, past)
             yield number, life
             if life.end == world.SETTLED:
-                self._oracle.at_end(life, past)
+                self._oracle.at_end(life, past, self._story)
                 return
             cause = life.end
             cut_before = False

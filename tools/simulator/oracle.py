@@ -33,14 +33,12 @@ class Past:
 
 
 class Oracle:
-    """For one geometry and one size of image."""
+    """For one geometry; ``images``: the approved Manufacturer Images by version. A sequence number is the
+    version here, so the security counter is the version that was confirmed last."""
 
-    def __init__(self, story: stories.Story, geometry: Geometry, size: int):
-        self._story = story
+    def __init__(self, geometry: Geometry, images: dict[int, bytes]):
         self._geometry = geometry
-        self._images = {
-            version: stories.image(version, size) for version in (stories.FACTORY, stories.NEW, stories.NEWER)
-        }
+        self._images = images
 
     def intact(self, memory: bytes | bytearray, slot: int) -> int | None:
         """The version of the approved image that the slot holds, whole; None if it holds none."""
@@ -116,13 +114,13 @@ class Oracle:
         past.fetched.update(now)
         hub.served = []
 
-    def at_end(self, life: world.Life, past: Past) -> None:
+    def at_end(self, life: world.Life, past: Past, story: stories.Story) -> None:
         """All is quiet: the story ended as it must."""
-        if life.version != self._story.ends_in:
-            raise Violation(f"it ended in 0x{life.version:08x}, not 0x{self._story.ends_in:08x}")
+        if life.version != story.ends_in:
+            raise Violation(f"it ended in 0x{life.version:08x}, not 0x{story.ends_in:08x}")
         if past.confirmed != life.version:
             raise Violation(f"0x{life.version:08x} runs for good, but 0x{past.confirmed:08x} is confirmed")
-        reasons = self._story.reasons
+        reasons = story.reasons
         if reasons and life.state.rejected_reason not in reasons:  # type: ignore[attr-defined]
             raise Violation(f"reason {life.state.rejected_reason} on record, not one of {sorted(reasons)}")  # type: ignore[attr-defined]
 

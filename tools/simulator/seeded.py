@@ -29,7 +29,6 @@ class Bug:
     depth: int = 1
 
 
-
 class _Patched(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def __init__(self, bug: Bug):
         self._name = bug.path.removesuffix(".py").replace("/", ".")

@@ -1,0 +1,174 @@
+"""One device through several updates, its power cut at random instants of each."""
+
+import asyncio
+import json
+import random
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from boards.host import flash_map
+from tools import envelope, files, keys, upgrade_file
+from tools.powercut import wire
+from tools.simulator import stories
+from tools.simulator.flash import Geometry
+from tools.simulator.hub import SimHub
+from tools.simulator.oracle import Oracle, Past, Violation
+
+GEOMETRY = Geometry(flash_map.ERASE_SIZE, flash_map.WRITE_SIZE, flash_map.JOURNAL_UNITS, flash_map.SLOT_UNITS)
+_LIFE = 0.5  # seconds of power before a cut, at most, beside the 0.25 that starting takes
+_UPDATE_DEADLINE = 120.0
+_STEP = 0x00010000
+
+
+@dataclass
+class Tally:
+    """What was done and seen."""
+
+    cuts: int = 0
+    updates: int = 0
+    most_twice: int = 0
+    failures: list[str] = field(default_factory=list)
+    phases: dict[str, int] = field(default_factory=dict)  # last event before the cut: cuts
+
+    def add(self, other: "Tally") -> None:
+        self.cuts += other.cuts
+        self.updates += other.updates
+        self.most_twice = max(self.most_twice, other.most_twice)
+        self.failures += other.failures
+        for phase, count in other.phases.items():
+            self.phases[phase] = self.phases.get(phase, 0) + count
+
+
+class Device:
+    """The emulated device in ``directory``, and the images that it is offered."""
+
+    def __init__(self, directory: Path, payload: bytes, key: keys.SigningKey, trust: Path):
+        self._directory = directory
+        self._payload = payload
+        self._key = key
+        self._trust = trust
+        self.hub = SimHub()
+        self.past = Past()
+        self.images: dict[int, bytes] = {}
+        self.oracle = Oracle(GEOMETRY, self.images)
+        self.process: asyncio.subprocess.Process | None = None
+
+    def upgrade(self, version: int) -> bytes:
+        """A new approved version: the same payload under another number."""
+        identity = envelope.Identity(stories.MANUFACTURER_CODE, stories.IMAGE_TYPE, version, None)
+        self.images[version] = envelope.build(self._payload, identity, version, self._key)
+        return upgrade_file.build(self.images[version], identity, b"power cut", True)
+
+    @property
+    def memory(self) -> bytes:
+        return (self._directory / "flash.bin").read_bytes()
+
+    async def power_on(self, factory: Path) -> int:
+        """Start it; returns its port."""
+        self.process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tools", "emulate", "--state", str(self._directory)),
+            *("--factory", str(factory), "--trust", str(self._trust), "--listen", "127.0.0.1:0"),
+            stdout=asyncio.subprocess.PIPE,
+            limit=1 << 20,
+        )
+        while event := await self.event():
+            if event["event"] == "listening":
+                return event["port"]
+        raise Violation("the emulator ended before it listened")
+
+    async def event(self) -> dict | None:
+        """The device's next event; None when it has no power any more."""
+        assert self.process is not None and self.process.stdout is not None
+        line = await self.process.stdout.readline()
+        return json.loads(line) if line else None
+
+    async def power_off(self) -> None:
+        """The power cut."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.kill()
+        if self.process is not None:
+            await self.process.wait()
+
+
+async def _life(device: Device, factory: Path, version: int, power: float | None) -> tuple[bool, str]:
+    """Power on, for ``power`` seconds or until ``version`` is confirmed. (confirmed, last event)."""
+    port = await device.power_on(factory)
+    hub = asyncio.create_task(wire.serve(device.hub, "127.0.0.1", port))
+    last = "listening"
+    confirmed = False
+
+    async def watch() -> None:
+        nonlocal last, confirmed
+        while event := await device.event():
+            last = event["event"]
+            if last == "boot":
+                device.oracle.at_boot(
+                    device.memory, "AB".index(event["slot"]), int(event["file_version"], 16)
+                )
+            elif last == "failed":
+                raise Violation("nothing boots")
+            elif last == "rejected":
+                raise Violation(f"rejected: {event['text']}")
+            elif last == "accepted":
+                events.append((last, event))
+            elif last == "confirmed":
+                device.past.confirmed = int(event["file_version"], 16)
+                confirmed = device.past.confirmed == version
+                if confirmed:
+                    return
+
+    events: list[tuple[str, dict]] = []
+    try:
+        await asyncio.wait_for(watch(), _UPDATE_DEADLINE if power is None else power)
+    except TimeoutError:
+        if power is None:
+            raise Violation(f"0x{version:08x} was not confirmed in {_UPDATE_DEADLINE:.0f} s") from None
+    finally:
+        await device.power_off()
+        hub.cancel()
+        await asyncio.gather(hub, return_exceptions=True)
+    device.oracle.fetched(device.hub, device.past, True)
+    device.oracle.at_cut_of_life(events, device.past)
+    return confirmed, last
+
+
+async def campaign(
+    payload: bytes, seed: int, updates: int, cuts: int, told: Callable[[Tally], None]
+) -> Tally:
+    """``updates`` updates of one device, ``cuts`` power cuts in each; deterministic but for the instants."""
+    chance = random.Random(seed)
+    tally = Tally()
+    with tempfile.TemporaryDirectory(prefix="hanota-powercut-") as name:
+        place = Path(name)
+        keys.generate(place / "keys")
+        key = keys.load_private(place / "keys" / keys.PRIVATE_NAME)
+        device = Device(place / "device", payload, key, place / "keys" / keys.PUBLIC_NAME)
+        factory = place / "factory.ota"
+        files.write(factory, device.upgrade(stories.FACTORY))
+        version = stories.FACTORY
+        try:
+            for _ in range(updates):
+                version += _STEP
+                device.hub.offer(device.upgrade(version))
+                confirmed = False
+                for _ in range(cuts):
+                    confirmed, last = await _life(device, factory, version, 0.25 + _LIFE * chance.random())
+                    tally.cuts += 1
+                    tally.phases[last] = tally.phases.get(last, 0) + 1
+                    tally.most_twice = max(tally.most_twice, device.past.twice)
+                    device.oracle.at_cut(device.memory, device.past)
+                    told(tally)
+                    if confirmed:
+                        break
+                if not confirmed:
+                    await _life(device, factory, version, None)
+                tally.updates += 1
+                told(tally)
+        except Violation as violation:
+            tally.failures.append(f"seed {seed}, update to 0x{version:08x}, cut {tally.cuts}: {violation}")
+        finally:
+            await device.power_off()
+    return tally
