@@ -66,6 +66,7 @@ class Device:
             self._arguments += ["--factory", str(factory.resolve())]
         self._on_event = on_event
         self._process: asyncio.subprocess.Process | None = None
+        self._killed = False
         self._readers: list[asyncio.Task[None]] = []
         self._said: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
         self._changed: list[asyncio.Future[None]] = []
@@ -82,6 +83,7 @@ class Device:
         """Start it; returns once it listens. Failed if it does not."""
         assert self._process is None, "it has power already"
         since = len(self.events)
+        self._killed = False
         self._tell(Event(_POWER, {"on": True}))
         command = ["-m", "tools", "emulate", *self._arguments, "--listen", f"{HOST}:{self.port}"]
         self._process = await asyncio.create_subprocess_exec(
@@ -105,8 +107,11 @@ class Device:
 
     def kill(self) -> None:
         """SIGKILL: at once, wherever it is. power_cut() must follow."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
+        process = self._process
+        # Only once: a second kill() would find it dead and take its exit status away from asyncio.
+        if process is not None and process.returncode is None and not self._killed:
+            self._killed = True
+            process.kill()
 
     async def power_cut(self) -> None:
         """kill(), and return when it is gone and its last event is in ``events``."""
