@@ -12,7 +12,11 @@ _INSUFFICIENT_SPACE = 0x89
 REASONS = {
     1: ("malformed-file", _INVALID_IMAGE, "the upgrade file's header or elements do not parse"),
     2: ("malformed-envelope", _INVALID_IMAGE, "the signed envelope does not decode"),
-    3: ("unsupported-manifest", _INVALID_IMAGE, "the manifest uses a version, command or key outside the profile"),
+    3: (
+        "unsupported-manifest",
+        _INVALID_IMAGE,
+        "the manifest uses a version, command or key outside the profile",
+    ),
     4: ("unknown-key", _INVALID_IMAGE, "signed with a key that this device does not trust"),
     5: ("bad-signature", _INVALID_IMAGE, "the signature over the manifest is wrong"),
     6: ("wrong-vendor", _INVALID_IMAGE, "the manifest names another vendor"),
@@ -32,6 +36,13 @@ REASONS = {
     20: ("crashed", _INVALID_IMAGE, "the new firmware crashed or hung in each of its trial boots"),
     21: ("out-of-attempts", _INVALID_IMAGE, "the new firmware was not confirmed within the allowed boots"),
     22: ("aborted", _ABORT, "the hub ended the download"),
+    23: ("wrong-key-usage", _INVALID_IMAGE, "signed with a key that is trusted, but not for this"),
+    24: ("test-key", _INVALID_IMAGE, "a test key, and this device was not built for test"),
+    25: ("wrong-device", _INVALID_IMAGE, "the image is for one other device"),
+    26: ("downgrade", _INVALID_IMAGE, "an older file version needs a higher sequence number"),
+    27: ("upgrade-pathway", _INVALID_IMAGE, "an intermediate version has to be installed first"),
+    28: ("expired", _INVALID_IMAGE, "the image was to be installed before a date that has passed"),
+    29: ("anchor-change", _INVALID_IMAGE, "the image may not change the trust anchors in this way"),
 }
 MALFORMED_FILE = 1
 MALFORMED_ENVELOPE = 2
@@ -55,6 +66,13 @@ SELF_TEST_FAILED = 19
 CRASHED = 20
 OUT_OF_ATTEMPTS = 21
 ABORTED = 22
+WRONG_KEY_USAGE = 23
+TEST_KEY = 24
+WRONG_DEVICE = 25
+DOWNGRADE = 26
+UPGRADE_PATHWAY = 27
+EXPIRED = 28
+ANCHOR_CHANGE = 29
 
 
 def name(number):

@@ -14,6 +14,7 @@ import cbor2
 
 from firmware_agent.trust import envelope as outer
 from firmware_agent.trust import manifest as inner
+from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor
 from tools import envelope, keys
 
 KEY = keys.from_scalar(0x1234567)
@@ -21,7 +22,15 @@ OTHER_KEY = keys.from_scalar(0x7654321)
 PAYLOAD = bytes(range(251)) * 10
 IDENTITY = envelope.Identity(0x1234, 0x0084, 0x00010203)
 LIMITED = envelope.Identity(0x1234, 0x0084, 0x00010203, hardware=(2, 5))
+EUI64 = bytes([1, 2, 3, 4, 5, 6, 7, 8])
+DESTINED = envelope.Identity(0x1234, 0x0084, 0x00010203, destination=EUI64)
 SEQUENCE = 7
+EXPIRY = 0x30000000
+UPGRADE_FROM = 0x00010000
+EVERYTHING = envelope.Identity(0x1234, 0x0084, 0x00010203, (2, 5), EUI64)
+ALL_CONDITIONS = envelope.Conditions(
+    UPGRADE_FROM, EXPIRY, Anchor(OTHER_KEY.public_key, FIRMWARE | ANCHORS), keys.from_scalar(3).key_id
+)
 RENAMED = 100  # a label that the profile does not have
 OUTPUT = Path(__file__).parent / "portable" / "envelope_vectors.py"
 
@@ -40,6 +49,31 @@ def edited(change, identity=IDENTITY):
 def with_parameter(key, value, identity=IDENTITY):
     """The manifest with one parameter replaced (same place) or added (last)."""
     return edited(lambda manifest, common, shared, parameters: parameters.update({key: value}), identity)
+
+
+def with_everything(change):
+    """The manifest with every parameter there is, changed."""
+    manifest = cbor2.loads(envelope.build_manifest(EVERYTHING, SEQUENCE, PAYLOAD, ALL_CONDITIONS))
+    common = cbor2.loads(manifest[inner.COMMON])
+    shared = cbor2.loads(common[inner.SHARED_SEQUENCE])
+    change(shared[1])
+    common[inner.SHARED_SEQUENCE] = cbor2.dumps(shared)
+    manifest[inner.COMMON] = cbor2.dumps(common)
+    return cbor2.dumps(manifest)
+
+
+def with_parameter_twice():
+    """The manifest with its expiry standing there twice, which no dict can hold."""
+    item = cbor2.dumps(inner.EXPIRY) + cbor2.dumps(EXPIRY)
+    manifest = cbor2.loads(
+        envelope.build_manifest(IDENTITY, SEQUENCE, PAYLOAD, envelope.Conditions(expiry=EXPIRY))
+    )
+    common = cbor2.loads(manifest[inner.COMMON])
+    shared = common[inner.SHARED_SEQUENCE]
+    assert shared[1:3] == b"\x14\xa8" and shared.count(item) == 1
+    common[inner.SHARED_SEQUENCE] = b"\x86\x14\xa9" + shared[3:].replace(item, item + item)
+    manifest[inner.COMMON] = cbor2.dumps(common)
+    return cbor2.dumps(manifest)
 
 
 def with_sequence(key, value):
@@ -80,9 +114,22 @@ def head(manifest=None, payload=PAYLOAD, key=KEY, algorithm=outer.ESP256):
     return envelope.wrap(manifest, payload, key, algorithm)[: -len(payload) or None]
 
 
+def conditioned(key=KEY, identity=IDENTITY, **conditions):
+    """The head of an image with some conditions."""
+    return head(
+        envelope.build_manifest(identity, SEQUENCE, PAYLOAD, envelope.Conditions(**conditions)), key=key
+    )
+
+
 def good():
     """Heads that the device of test_acceptance.py takes."""
     return {
+        "destined": head(envelope.build_manifest(DESTINED, SEQUENCE, PAYLOAD)),
+        "upgrade-from": conditioned(upgrade_from=UPGRADE_FROM),
+        "expiring": conditioned(expiry=EXPIRY),
+        "adds-anchor": conditioned(new_anchor=Anchor(OTHER_KEY.public_key, FIRMWARE | ANCHORS)),
+        "revokes-anchor": conditioned(revoked=OTHER_KEY.key_id),
+        "everything": head(envelope.build_manifest(EVERYTHING, SEQUENCE, PAYLOAD, ALL_CONDITIONS)),
         "plain": head(),
         "limited": head(envelope.build_manifest(LIMITED, SEQUENCE, PAYLOAD)),
         "es256": head(algorithm=outer.ES256),
@@ -97,10 +144,14 @@ def breaking_a_rule():
         # Right key id, wrong signature.
         "forged": head(key=_Forger()),
         "version-2": head(with_manifest(lambda m: m.update({inner.MANIFEST_VERSION: 2}))),
+        "forged-version-2": head(
+            with_manifest(lambda m: m.update({inner.MANIFEST_VERSION: 2})), key=_Forger()
+        ),
         "other-vendor": head(with_parameter(inner.VENDOR_ID, envelope.vendor_id(0x4321))),
         "other-class": head(with_parameter(inner.CLASS_ID, envelope.class_id(0x1234, 0x0080))),
         "other-manufacturer": head(with_parameter(inner.MANUFACTURER_CODE, other.manufacturer_code)),
         "other-image-type": head(with_parameter(inner.IMAGE_TYPE, other.image_type)),
+        "revokes-its-own": conditioned(revoked=KEY.key_id),
         "other-size": head(with_parameter(inner.IMAGE_SIZE, len(PAYLOAD) + 1)),
         "other-digest": head(with_parameter(inner.IMAGE_DIGEST, envelope.suit_digest(bytes(32)))),
     }
@@ -130,6 +181,16 @@ def unsupported():
             f"parameter {key} renamed": edited(lambda m, c, s, p, k=key: renamed(p, k), LIMITED)
             for key in (1, 2, 3, 14, -256, -257, -258, -259)
         },
+        **{
+            f"parameter {key} renamed, of all": with_everything(lambda p, k=key: renamed(p, k))
+            for key in (-259, -260, -261, -262, -263, -264)
+        },
+        "optional parameters in another order": with_everything(
+            lambda p: reordered(p, *[key for key in p if key >= -258], -260)
+        ),
+        "an optional parameter twice": with_parameter_twice(),
+        "every parameter and one more": with_everything(lambda p: p.update({-265: 0})),
+        "new anchor of three": with_parameter(inner.NEW_ANCHOR, [OTHER_KEY.public_key[1:], 1, 1]),
         "manifest keys in another order": with_manifest(lambda m: reordered(m, inner.INSTALL)),
         "unknown common key": with_common(lambda c: c.update({5: 0})),
         "common keys in another order": with_common(lambda c: reordered(c, inner.SHARED_SEQUENCE)),
@@ -143,8 +204,11 @@ def unsupported():
         "conditions in another order": with_shared(lambda s: s.__setitem__(slice(2, 6), s[4:6] + s[2:4])),
         "another reporting policy": with_shared(lambda s: s.__setitem__(3, 0)),
         "set instead of override parameters": with_shared(lambda s: s.__setitem__(0, 19)),
-        "unknown parameter": with_parameter(-260, 0),
-        "nine parameters": with_parameter(-260, 0, LIMITED),
+        "unknown parameter": with_parameter(-265, 0),
+        "nine parameters": with_parameter(-265, 0, LIMITED),
+        "one parameter too few, one too many": edited(
+            lambda m, c, s, p: (p.pop(inner.VENDOR_ID), p.update({-265: 0}))
+        ),
         "missing parameter": with_shared(lambda s: s[1].pop(inner.IMAGE_TYPE)),
         "parameters in another order": with_shared(lambda s: reordered(s[1], inner.CLASS_ID)),
         "another digest algorithm": with_parameter(inner.IMAGE_DIGEST, cbor2.dumps([-44, bytes(32)])),
@@ -212,6 +276,16 @@ def malformed():
         "image size of 33 bits": with_parameter(inner.IMAGE_SIZE, 1 << 32),
         "hardware range upside down": with_parameter(inner.HARDWARE_RANGE, [3, 2]),
         "hardware version of 17 bits": with_parameter(inner.HARDWARE_RANGE, [0, 1 << 16]),
+        "upgrade from 33 bits": with_parameter(inner.UPGRADE_FROM, 1 << 32),
+        "destination of 7 bytes": with_parameter(inner.DESTINATION, bytes(7)),
+        "expiry of 33 bits": with_parameter(inner.EXPIRY, 1 << 32),
+        "expiry is text": with_parameter(inner.EXPIRY, "2026"),
+        "new anchor of 65 bytes": with_parameter(inner.NEW_ANCHOR, [OTHER_KEY.public_key, 1]),
+        "new anchor without usage": with_parameter(inner.NEW_ANCHOR, [OTHER_KEY.public_key[1:], 0]),
+        "new anchor with a usage that is none": with_parameter(
+            inner.NEW_ANCHOR, [OTHER_KEY.public_key[1:], 17]
+        ),
+        "revoked key id of 9 bytes": with_parameter(inner.REVOKED, bytes(9)),
     }
 
 
@@ -224,6 +298,9 @@ def text():
         "",
         f"PUBLIC_KEY = {_literal(KEY.public_key)}",
         f"OTHER_PUBLIC_KEY = {_literal(OTHER_KEY.public_key)}",
+        f"EUI64 = {_literal(EUI64)}",
+        f"EXPIRY = 0x{EXPIRY:x}",
+        f"UPGRADE_FROM = 0x{UPGRADE_FROM:08x}",
         f"VENDOR_ID = {_literal(envelope.vendor_id(IDENTITY.manufacturer_code))}",
         f"CLASS_ID = {_literal(envelope.class_id(IDENTITY.manufacturer_code, IDENTITY.image_type))}",
         "PAYLOAD = bytes(range(251)) * 10",

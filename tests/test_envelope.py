@@ -1,11 +1,12 @@
 """The envelope's two halves against each other: cbor2 and the builder here, the device's decoder there."""
 
+import dataclasses
 import re
 from pathlib import Path
 
 import cbor2
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from firmware_agent import reject
@@ -13,6 +14,7 @@ from firmware_agent.reject import Rejected
 from firmware_agent.trust import acceptance, cbor
 from firmware_agent.trust import envelope as outer
 from firmware_agent.trust import manifest as inner
+from firmware_agent.trust.anchors import ALL_USAGES, ANCHORS, FIRMWARE, Anchor, Anchors
 from firmware_agent.trust.verifier import SlotVerifier
 from tests import make_envelope_vectors as vectors
 from tests.portable import envelope_vectors
@@ -24,7 +26,18 @@ ROOT = Path(__file__).resolve().parent.parent
 U16 = st.integers(0, 0xFFFF)
 U32 = st.integers(0, 0xFFFFFFFF)
 HARDWARE = st.none() | st.tuples(U16, U16).map(lambda pair: (min(pair), max(pair)))
-IDENTITIES = st.builds(envelope.Identity, U16, U16, U32, HARDWARE)
+DESTINATION = st.none() | st.binary(min_size=8, max_size=8)
+IDENTITIES = st.builds(envelope.Identity, U16, U16, U32, HARDWARE, DESTINATION)
+NEW_ANCHORS = st.builds(
+    Anchor, st.binary(min_size=64, max_size=64).map(lambda point: b"\x04" + point), st.integers(1, ALL_USAGES)
+)
+CONDITIONS = st.builds(
+    envelope.Conditions,
+    st.none() | U32,
+    st.none() | U32,
+    st.none() | NEW_ANCHORS,
+    st.none() | st.binary(min_size=8, max_size=8),
+)
 
 
 def test_the_vectors_are_what_the_builder_makes():
@@ -49,7 +62,9 @@ def test_the_document_s_numbers_are_the_code_s():
     text = (ROOT / "docs/envelope.md").read_text()
     smallest = envelope.build(b"", envelope.Identity(0, 0, 0), 0, vectors.KEY)
     identity = envelope.Identity(0xFFFF, 0xFFFF, 0xFFFFFFFF, hardware=(0xFFFF, 0xFFFF))
-    largest = len(envelope.build(bytes(0x10000), identity, 0xFFFFFFFF, vectors.KEY)) - 0x10000
+    identity = dataclasses.replace(identity, destination=bytes(8))
+    conditions = envelope.Conditions(0xFFFFFFFF, 0xFFFFFFFF, Anchor(vectors.KEY.public_key, 15), bytes(8))
+    largest = len(envelope.build(bytes(0x10000), identity, 0xFFFFFFFF, vectors.KEY, conditions)) - 0x10000
     assert f"{len(smallest)} to {largest} bytes" in text
     assert f"above {outer.HEAD_LIMIT} bytes" in text
     assert str(envelope.NAMESPACE) in text
@@ -64,9 +79,12 @@ def test_ids_are_derived_as_documented():
     assert envelope.class_id(0x1234, 0x84) == uuid.uuid5(vendor, "image type 0x0084").bytes
 
 
-@given(IDENTITIES, U32, st.binary(max_size=300), st.sampled_from([outer.ESP256, outer.ES256]))
-def test_what_is_built_is_decoded_and_accepted(identity, sequence_number, payload, algorithm):
-    built = envelope.build_manifest(identity, sequence_number, payload)
+@given(IDENTITIES, U32, st.binary(max_size=300), st.sampled_from([outer.ESP256, outer.ES256]), CONDITIONS)
+def test_what_is_built_is_decoded_and_accepted(identity, sequence_number, payload, algorithm, conditions):
+    # These never pass: it revokes its own key, or is the first change and has no higher number than none.
+    assume(conditions.revoked != vectors.KEY.key_id)
+    assume(sequence_number or (conditions.new_anchor is None and conditions.revoked is None))
+    built = envelope.build_manifest(identity, sequence_number, payload, conditions)
     image = envelope.wrap(built, payload, vectors.KEY, algorithm)
     head_length = outer.head_length(image, len(image))
     assert image[head_length:] == payload
@@ -80,7 +98,9 @@ def test_what_is_built_is_decoded_and_accepted(identity, sequence_number, payloa
         envelope.class_id(identity.manufacturer_code, identity.image_type),
         sequence_number,
         len(image),
-        [vectors.KEY.public_key],
+        Anchors([Anchor(vectors.KEY.public_key, FIRMWARE | ANCHORS)]),
+        identity.destination,
+        True,
     )
     manifest = acceptance.accept(image, head_length, len(image), None, to)
     assert manifest.sequence_number == sequence_number
@@ -88,6 +108,12 @@ def test_what_is_built_is_decoded_and_accepted(identity, sequence_number, payloa
     assert manifest.hardware_limited == (identity.hardware is not None)
     assert (manifest.hardware_min, manifest.hardware_max) == (lowest, highest)
     assert manifest.payload_length == manifest.image_size == len(payload)
+    assert manifest.destination == identity.destination
+    assert (manifest.upgrade_from, manifest.expiry) == (conditions.upgrade_from, conditions.expiry)
+    assert manifest.revoked == conditions.revoked
+    new, given_anchor = manifest.new_anchor, conditions.new_anchor
+    assert (new is None) == (given_anchor is None)
+    assert new is None or (new.public_key, new.usage) == (given_anchor.public_key, given_anchor.usage)
     steps_until_done(SlotVerifier(Slot(image).read, manifest))
 
 
@@ -104,6 +130,15 @@ def rebuilt(manifest):
     }
     if manifest.hardware_limited:
         parameters[inner.HARDWARE_RANGE] = [manifest.hardware_min, manifest.hardware_max]
+    anchor = manifest.new_anchor
+    optional = {
+        inner.UPGRADE_FROM: manifest.upgrade_from,
+        inner.DESTINATION: manifest.destination,
+        inner.EXPIRY: manifest.expiry,
+        inner.NEW_ANCHOR: None if anchor is None else [anchor.public_key[1:], anchor.usage],
+        inner.REVOKED: manifest.revoked,
+    }
+    parameters |= {label: value for label, value in optional.items() if value is not None}
     shared = cbor2.dumps([20, parameters, 1, 15, 2, 15])
     return cbor2.dumps(
         {
@@ -120,6 +155,7 @@ def rebuilt(manifest):
 MANIFESTS = [
     envelope.build_manifest(vectors.IDENTITY, vectors.SEQUENCE, vectors.PAYLOAD),
     envelope.build_manifest(vectors.LIMITED, 0xFFFFFFFF, vectors.PAYLOAD),
+    envelope.build_manifest(vectors.EVERYTHING, 7, vectors.PAYLOAD, vectors.ALL_CONDITIONS),
     *envelope_vectors.UNSUPPORTED.values(),
     *envelope_vectors.MALFORMED.values(),
 ]
@@ -166,14 +202,10 @@ def test_any_head_is_decoded_or_refused_and_never_anything_else(data):
     again += b"\x03" + cbor2.dumps(data[start:end]) + cbor2.dumps("#firmware")
     assert data.startswith(again)
     assert cbor2.loads(protected)[4] == found.key_id
-    assert found.signed == cbor2.dumps(
-        ["Signature1", protected, b"", envelope.suit_digest(found.digest)]
-    )
+    assert found.signed == cbor2.dumps(["Signature1", protected, b"", envelope.suit_digest(found.digest)])
 
 
-SCALARS = (
-    st.integers(-(1 << 32), (1 << 32) - 1) | st.binary(max_size=300) | st.text(max_size=40) | st.none()
-)
+SCALARS = st.integers(-(1 << 32), (1 << 32) - 1) | st.binary(max_size=300) | st.text(max_size=40) | st.none()
 KEYS = st.integers(-(1 << 32), (1 << 32) - 1) | st.text(max_size=10)
 VALUES = st.recursive(
     SCALARS,
@@ -234,7 +266,7 @@ def test_what_the_reader_reads_cbor2_reads_alike(data):
         assert again == data or len(again) < len(data)
 
 
-@pytest.mark.parametrize("name", ["plain", "limited", "es256"])
+@pytest.mark.parametrize("name", ["plain", "es256", "everything"])
 def test_any_single_bit_of_the_head_that_flips_is_refused(name):
     head = bytearray(envelope_vectors.GOOD[name])
     length = len(head) + len(vectors.PAYLOAD)

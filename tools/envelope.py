@@ -13,7 +13,8 @@ import cbor2
 
 from firmware_agent.trust import envelope as outer
 from firmware_agent.trust import manifest as inner
-from tools.keys import SigningKey
+from firmware_agent.trust.anchors import Anchor
+from tools.keys import Signer
 
 # Drawn once at random; ids derived from it are ours and nobody else's.
 NAMESPACE = uuid.UUID("bb98c829-3260-412c-880d-f9b6a31d6e26")
@@ -34,13 +35,34 @@ def class_id(manufacturer_code: int, image_type: int) -> bytes:
 class Identity:
     """What an image says of itself, in its manifest and in the ZigBee header alike.
 
-    ``hardware``  (minimum, maximum) hardware version, or None for any
+    ``hardware``     (minimum, maximum) hardware version, or None for any
+    ``destination``  EUI64 of the one device that it is for, 8 bytes as on the air, or None for any
     """
 
     manufacturer_code: int
     image_type: int
     file_version: int
     hardware: tuple[int, int] | None = None
+    destination: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a manifest may ask of a device, and change in it; None: not that.
+
+    ``upgrade_from``  lowest file version that it may replace
+    ``expiry``        seconds from 2000-01-01 UTC until which it may be installed
+    ``new_anchor``    a trust anchor that it adds
+    ``revoked``       key id of one that it revokes, 8 bytes
+    """
+
+    upgrade_from: int | None = None
+    expiry: int | None = None
+    new_anchor: Anchor | None = None
+    revoked: bytes | None = None
+
+
+UNCONDITIONAL = Conditions()
 
 
 def suit_digest(digest: bytes) -> bytes:
@@ -48,7 +70,9 @@ def suit_digest(digest: bytes) -> bytes:
     return cbor2.dumps([outer.SHA_256, digest])
 
 
-def build_manifest(identity: Identity, sequence_number: int, payload: bytes) -> bytes:
+def build_manifest(
+    identity: Identity, sequence_number: int, payload: bytes, conditions: Conditions = UNCONDITIONAL
+) -> bytes:
     """The manifest for a payload, encoded."""
     parameters: dict[int, Any] = {
         inner.VENDOR_ID: vendor_id(identity.manufacturer_code),
@@ -61,6 +85,16 @@ def build_manifest(identity: Identity, sequence_number: int, payload: bytes) -> 
     }
     if identity.hardware is not None:
         parameters[inner.HARDWARE_RANGE] = list(identity.hardware)
+    anchor = conditions.new_anchor
+    for label, value in (
+        (inner.UPGRADE_FROM, conditions.upgrade_from),
+        (inner.DESTINATION, identity.destination),
+        (inner.EXPIRY, conditions.expiry),
+        (inner.NEW_ANCHOR, None if anchor is None else [anchor.public_key[1:], anchor.usage]),
+        (inner.REVOKED, conditions.revoked),
+    ):
+        if value is not None:
+            parameters[label] = value
     report = inner.REPORT_ALL
     shared = [
         inner.OVERRIDE_PARAMETERS,
@@ -94,7 +128,7 @@ def build_manifest(identity: Identity, sequence_number: int, payload: bytes) -> 
     )
 
 
-def wrap(manifest: bytes, payload: bytes, key: SigningKey, algorithm: int = outer.ESP256) -> bytes:
+def wrap(manifest: bytes, payload: bytes, key: Signer, algorithm: int = outer.ESP256) -> bytes:
     """Sign an encoded manifest and put it, with its payload, into an envelope."""
     # The digest covers the manifest's byte string with its head (SUIT, 8.3).
     digest = suit_digest(hashlib.sha256(cbor2.dumps(manifest)).digest())
@@ -113,6 +147,12 @@ def wrap(manifest: bytes, payload: bytes, key: SigningKey, algorithm: int = oute
     )
 
 
-def build(payload: bytes, identity: Identity, sequence_number: int, key: SigningKey) -> bytes:
+def build(
+    payload: bytes,
+    identity: Identity,
+    sequence_number: int,
+    key: Signer,
+    conditions: Conditions = UNCONDITIONAL,
+) -> bytes:
     """A Manufacturer Image: the payload in its signed envelope."""
-    return wrap(build_manifest(identity, sequence_number, payload), payload, key)
+    return wrap(build_manifest(identity, sequence_number, payload, conditions), payload, key)

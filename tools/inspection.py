@@ -12,8 +12,9 @@ from firmware_agent import reject
 from firmware_agent.protocol import upgrade_file as device
 from firmware_agent.reject import MALFORMED_FILE, NO_TRUST_ANCHOR, Rejected
 from firmware_agent.trust import acceptance, verifier
+from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors, usage_text
 from firmware_agent.trust.manifest import Manifest, decode
-from tools import envelope, upgrade_file
+from tools import envelope, upgrade_file, zigbee_time
 from tools.upgrade_file import Element, Header
 
 ACCEPTED = "accepted"
@@ -35,7 +36,8 @@ class Report:
 
 
 def examine(data: bytes, anchors: list[bytes]) -> Report:
-    """Read and judge any bytes at all; never raises. ``anchors``: public keys, 65 bytes each."""
+    """Read and judge any bytes at all; never raises. ``anchors``: public keys, 65 bytes each, for all that a
+    key can be for."""
     report = Report()
     try:
         _judge(data, anchors, report)
@@ -71,8 +73,9 @@ def _judge(data: bytes, anchors: list[bytes], report: Report) -> None:
 
 
 def _suiting_device(found: Manifest | None, anchors: list[bytes]) -> acceptance.Device:
+    trusted = Anchors([Anchor(key, FIRMWARE | ANCHORS) for key in anchors])
     if found is None:  # accept will say why; what the device is does not come into it
-        return acceptance.Device(0, 0, 0, b"", b"", 0, 0, anchors)
+        return acceptance.Device(0, 0, 0, b"", b"", 0, 0, trusted, for_test=True)
     return acceptance.Device(
         found.manufacturer_code,
         found.image_type,
@@ -81,7 +84,9 @@ def _suiting_device(found: Manifest | None, anchors: list[bytes]) -> acceptance.
         envelope.class_id(found.manufacturer_code, found.image_type),
         found.sequence_number,
         SIZE_MAXIMUM,
-        anchors,
+        trusted,
+        found.destination,
+        True,
     )
 
 
@@ -143,7 +148,8 @@ def element_fields(element: Element) -> dict:
 
 
 def manifest_fields(found: Manifest) -> dict:
-    """A manifest's fields by name; a hardware range that it does not have is null."""
+    """A manifest's fields by name; what it does not have is null."""
+    anchor = found.new_anchor
     return {
         "sequence_number": found.sequence_number,
         "vendor_id": str(uuid.UUID(bytes=found.vendor_id)),
@@ -153,6 +159,11 @@ def manifest_fields(found: Manifest) -> dict:
         "file_version": f"0x{found.file_version:08x}",
         "hardware_min": found.hardware_min if found.hardware_limited else None,
         "hardware_max": found.hardware_max if found.hardware_limited else None,
+        "upgrade_from": None if found.upgrade_from is None else f"0x{found.upgrade_from:08x}",
+        "destination": None if found.destination is None else acceptance.eui64_text(found.destination),
+        "expiry": None if found.expiry is None else zigbee_time.text(found.expiry),
+        "new_anchor": None if anchor is None else f"{anchor.key_id.hex()} ({usage_text(anchor.usage)})",
+        "revoked": None if found.revoked is None else found.revoked.hex(),
         "image_size": found.image_size,
         "image_digest": found.image_digest.hex(),
         "payload_length": found.payload_length,

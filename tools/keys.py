@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -16,6 +17,24 @@ PRIVATE_NAME = "private.pem"
 PUBLIC_NAME = "public.pem"
 _COORDINATE_SIZE = 32
 _FILE_MAXIMUM = 1 << 16
+
+
+class Signer(Protocol):
+    """Whatever signs: a key in a file, in a token, or offline.
+
+    ``public_key``  65 bytes, 04 || x || y
+    ``key_id``      8 bytes, as the envelope names it
+    """
+
+    @property
+    def public_key(self) -> bytes: ...
+
+    @property
+    def key_id(self) -> bytes: ...
+
+    def sign(self, message: bytes) -> bytes:
+        """r || s, 64 bytes, ECDSA with SHA-256 over ``message``."""
+        ...
 
 
 class SigningKey:

@@ -34,17 +34,24 @@ _HARDWARE = struct.Struct("<HH")
 def build(image: bytes, identity: Identity, header_string: bytes, elements: bool) -> bytes:
     """An upgrade file around a Manufacturer Image.
 
-    The header has a hardware range (60 bytes, field control 0x0004) where the identity has
-    one, and none (56 bytes, 0x0000) where the image is for any hardware.
+    The header has a hardware range (4 bytes, field control 0x0004) where the identity has one, and a
+    destination (8 bytes, 0x0002) where the image is for one device; without them it has 56 bytes.
     """
     body = _ELEMENT.pack(device.UPGRADE_IMAGE_TAG, len(image)) + image if elements else image
-    options = b"" if identity.hardware is None else _HARDWARE.pack(*identity.hardware)
+    control = 0
+    options = b""
+    if identity.destination is not None:
+        control |= device.DESTINATION_PRESENT
+        options += identity.destination
+    if identity.hardware is not None:
+        control |= device.HARDWARE_PRESENT
+        options += _HARDWARE.pack(*identity.hardware)
     header_length = _FIXED.size + len(options)
     header = _FIXED.pack(
         MAGIC,
         device.HEADER_VERSION,
         header_length,
-        0 if identity.hardware is None else device.HARDWARE_PRESENT,
+        control,
         identity.manufacturer_code,
         identity.image_type,
         identity.file_version,

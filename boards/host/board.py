@@ -15,8 +15,13 @@ import time
 from boards.host import flash_map as fm
 from firmware_agent.store.firmware_store import FirmwareStore
 from firmware_agent.trust.acceptance import Device
+from firmware_agent.trust.anchors import Anchors
 from hal.flash import FlashArea
 from hal.sim.nor_flash import NorFlash
+
+# A device built for test believes keys that everybody knows. It is a line of code in the boot ROM: no
+# setting, no image and no hub can turn it on.
+BUILT_FOR_TEST = False
 
 MICROPYTHON = sys.implementation.name == "micropython"
 
@@ -157,13 +162,11 @@ class Board:
         self.watchdog = _Watchdog(self._registers)
         self.link = _Link(self._registers)
         self.display = _Display(_memory(runtime["screen"], fm.SCREEN_SIZE))
-        anchors = [bytes.fromhex(key) for key in device["anchors"]]
         self.store = open_store(
             _CountedFlash(self.flash_memory, self._registers),
             self.flash_memory,
             device,
-            anchors,
-            self.watchdog.feed,
+            hook=self.watchdog.feed,
         )
 
     def emit(self, event, fields):
@@ -181,8 +184,11 @@ class Board:
         sys.exit(fm.EXIT_RESET)
 
 
-def open_store(flash, mapped, device, anchors, hook=None):
-    """The firmware store over a part with this board's map; also the host tools' way in."""
+def open_store(flash, mapped, device, anchors=None, hook=None):
+    """The firmware store over a part with this board's map; also the host tools' way in.
+
+    anchors: the Anchors of a device that is being made; later they come from the flash, with load().
+    """
     slots = []
     first = fm.JOURNAL_UNITS
     for _ in range(2):
@@ -197,6 +203,8 @@ def open_store(flash, mapped, device, anchors, hook=None):
         bytes.fromhex(device["class_id"]),
         0,
         slots[0].size,
-        anchors,
+        Anchors([]) if anchors is None else anchors,
+        bytes.fromhex(device["eui64"]),
+        BUILT_FOR_TEST,
     )
     return FirmwareStore(journal, slots, rules, hook)

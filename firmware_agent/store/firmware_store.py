@@ -30,7 +30,7 @@ from firmware_agent.store.image_writer import (  # noqa: F401  for our callers
 )
 from firmware_agent.store.journal import Journal
 from firmware_agent.store.offer import Offer
-from firmware_agent.trust import acceptance, manifest
+from firmware_agent.trust import acceptance, anchors, manifest
 from firmware_agent.trust.verifier import SlotVerifier
 from hal.flash import FlashError
 
@@ -38,7 +38,8 @@ _SIZE_LIMIT = 1 << 24  # bytes of a slot: a progress record has room for three
 
 
 class FirmwareStore:
-    """``journal_area`` and the two ``slots`` are FlashAreas; ``device`` is the acceptance.Device.
+    """``journal_area`` and the two ``slots`` are FlashAreas; ``device`` is the acceptance.Device, whose
+    trust anchors come from the journal once load() has found one.
 
     hook: called between the steps of a signature check (feed the watchdog, answer the radio).
     """
@@ -63,16 +64,19 @@ class FirmwareStore:
     # Boot
 
     def load(self):
-        """Read the journal. False if the flash holds no device."""
+        """Read the journal, the trust anchors with it. False if the flash holds no device."""
         found = self._journal.load(self.state)
         if found:
+            self.device.anchors = anchors.unpack(self.state.anchors)
             self._offer.copy_from(self.state)
         return found
 
     def format(self, security_counter):
-        """Make the journal of a device fresh from the factory: slot A confirmed. Only on blank flash."""
+        """Make the journal of a device fresh from the factory: slot A confirmed, the device's trust anchors.
+        Only on blank flash."""
         if self.load():
             raise ValueError("the flash holds a device already")
+        self.state.anchors = self.device.anchors.pack()
         self.state.security_counter = security_counter
         self.commit()
 
@@ -103,13 +107,17 @@ class FirmwareStore:
         return manifest.decode(head, len(head))
 
     def check_slot(self, slot):
-        """Signature and every rule over what the slot holds now: its Manifest, or Rejected.
+        """Signature and every rule over what the slot holds now: its Manifest, or Rejected. What is not
+        confirmed yet must be the very image that was accepted, by its manifest's digest.
 
         The payload is not hashed yet: that is the SlotVerifier's part.
         """
         head = bytearray(min(manifest.HEAD_LIMIT, self.slots[slot].size))
         found = self.head_of(slot, head)
-        return self._accept(slot, head, len(head), found.head_length + found.payload_length, None)
+        found = self._accept(slot, head, len(head), found.head_length + found.payload_length, None)
+        if slot == self.secondary and found.digest != self.state.identity:
+            raise Rejected(_reject.DIGEST_MISMATCH, "the slot holds another manifest than was accepted")
+        return found
 
     def verifier_of(self, slot, found):
         """A SlotVerifier over the slot's payload against the manifest ``found``."""
@@ -290,7 +298,8 @@ class FirmwareStore:
     # The trial and its end
 
     def accept(self):
-        """Confirm the trial that is running. Raises the security counter in the same record."""
+        """Confirm the trial that is running. In the same record the security counter rises, and the trust
+        anchors change if the image changes them."""
         state = self.state
         if state.secondary_state != _state.TRIAL or self.running != self.secondary:
             raise ValueError("no trial is running")
@@ -298,9 +307,12 @@ class FirmwareStore:
         state.primary = self.running
         state.secondary_state = _state.READY
         state.security_counter = max(state.security_counter, found.sequence_number)
+        trusted = self.device.anchors.change(found, self.device.for_test)
+        state.anchors = trusted.pack()
         state.rejected_reason = 0
         state.clear_download()
         self.commit()
+        self.device.anchors = trusted
 
     def reject(self, number):
         """Refuse the image being downloaded, or give up the trial. The refusal is remembered."""

@@ -6,6 +6,8 @@ did not. Layout in docs/store.md; integers little-endian.
 
 import struct
 
+from firmware_agent.trust.anchors import PACKED_SIZE
+
 # The secondary slot's life, by the names of PSA Firmware Update 1.0. The primary slot is the one that
 # was confirmed last: it is UPDATED by definition. Numbers are on flash: never re-ordered.
 READY = 0  # nothing of use in it
@@ -20,8 +22,9 @@ STATE_NAMES = ("ready", "writing", "candidate", "staged", "trial", "rejected", "
 
 _FORMAT = "<BBBBIIBBBBHHIIHBBII32sIIBBH"
 _KIND = 0x53
-_VERSION = 1
-RECORD_SIZE = 96
+_VERSION = 2
+_FIELDS_SIZE = struct.calcsize(_FORMAT)
+RECORD_SIZE = _FIELDS_SIZE + PACKED_SIZE + 4
 
 _FLAG_ACCEPTED = 1
 _FLAG_HOLD = 2
@@ -47,6 +50,8 @@ class State:
     durable           bytes of the Manufacturer Image that are proven on flash
     hold              the server said: wait for another Upgrade End Response
     rejected_version, rejected_size, rejected_reason   the offer that is not asked for again by itself
+    anchors           the trust anchors, packed (firmware_agent.trust.anchors): they change in the record that
+                      confirms the image that changes them
     """
 
     def __init__(self):
@@ -60,6 +65,7 @@ class State:
         self.rejected_version = 0
         self.rejected_size = 0
         self.rejected_reason = 0
+        self.anchors = bytes(PACKED_SIZE)
         self.clear_download()
 
     def clear_download(self):
@@ -83,7 +89,7 @@ class State:
         self.durable = 0
 
     def pack_into(self, buf):
-        """Write the record's 92 bytes before the CRC; the journal adds the CRC."""
+        """Write all of the record before the CRC; the journal adds the CRC."""
         struct.pack_into(
             _FORMAT,
             buf,
@@ -114,6 +120,7 @@ class State:
             0,
             self.profile,
         )
+        buf[_FIELDS_SIZE : _FIELDS_SIZE + PACKED_SIZE] = self.anchors
 
     def unpack_from(self, buf):
         """Read a record whose CRC was right. False if it is of another kind or version."""
@@ -143,4 +150,5 @@ class State:
         self.rejected_size = fields[21]
         self.rejected_reason = fields[22]
         self.profile = fields[24]
+        self.anchors = bytes(buf[_FIELDS_SIZE : _FIELDS_SIZE + PACKED_SIZE])
         return True

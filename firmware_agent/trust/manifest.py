@@ -7,7 +7,10 @@ keys and commands; anything else is refused, never skipped::
      3: bstr {2: [[h'00']],
               4: bstr [20, {1: vendor id, 2: class id, 3: bstr digest, 14: image size,
                             -256: manufacturer code, -257: image type, -258: file version,
-                            -259: [hardware min, hardware max]},     (-259 may be missing)
+                            (and any of these, in this order:)
+                            -259: [hardware min, hardware max], -260: lowest version to upgrade from,
+                            -261: EUI64 of the one device, -262: expiry,
+                            -263: [new anchor, usage], -264: key id of a revoked anchor},
                        1, 15, 2, 15]},
      7: bstr [3, 15],
      9: bstr [23, 15],
@@ -20,8 +23,10 @@ order or value than the profile's.
 
 from firmware_agent.reject import UNSUPPORTED_MANIFEST
 from firmware_agent.trust import cbor
+from firmware_agent.trust.anchors import ALL_USAGES, POINT_SIZE, Anchor
 from firmware_agent.trust.envelope import (  # noqa: F401  HEAD_LIMIT, head_length: for our callers
     HEAD_LIMIT,
+    KEY_ID_SIZE,
     PAYLOAD,
     Envelope,
     expect,
@@ -60,8 +65,16 @@ MANUFACTURER_CODE = -256
 IMAGE_TYPE = -257
 FILE_VERSION = -258
 HARDWARE_RANGE = -259
+UPGRADE_FROM = -260
+DESTINATION = -261
+EXPIRY = -262
+NEW_ANCHOR = -263
+REVOKED = -264
 
 UUID_SIZE = 16
+EUI64_SIZE = 8
+_REQUIRED = 7  # parameters; the others may be missing
+_OPTIONAL = 6
 _HARDWARE_ANY = (0, 0xFFFF)
 
 
@@ -75,6 +88,12 @@ class Manifest:
     ``manufacturer_code``, ``image_type``, ``file_version``  as in the ZigBee OTA header
     ``hardware_limited``   whether the image is limited to some hardware versions,
                            ``hardware_min`` to ``hardware_max``; 0 and 0xFFFF where it is not
+    ``upgrade_from``       lowest file version that may be replaced by this one, or None
+    ``destination``        EUI64 of the one device that it is for, 8 bytes as on the air, or None
+    ``expiry``             seconds from 2000-01-01 UTC until which it may be installed, or None
+    ``new_anchor``         an Anchor that it adds, or None
+    ``revoked``            key id of an anchor that it revokes, 8 bytes, or None
+    ``unchecked``          names of the acceptance rules that this device could not judge
     """
 
     def __init__(self, buf, envelope):
@@ -85,6 +104,7 @@ class Manifest:
         self.key_id = envelope.key_id
         self.signature = envelope.signature
         self.signed = envelope.signed
+        self.unchecked = []
 
         reader = cbor.Reader(buf, envelope.manifest[0], envelope.manifest[1])
         expect_count(reader, "manifest", reader.map(), 6)
@@ -119,8 +139,8 @@ class Manifest:
         expect_count(reader, "shared sequence", reader.array(), 6)
         expect(reader, "command", OVERRIDE_PARAMETERS)
         count = reader.map()
-        self.hardware_limited = count == 8
-        expect_count(reader, "parameters", count, 8 if self.hardware_limited else 7)
+        if not _REQUIRED <= count <= _REQUIRED + _OPTIONAL:
+            reader.fail("%d parameters" % count, UNSUPPORTED_MANIFEST)
         expect(reader, "parameter", VENDOR_ID)
         self.vendor_id = reader.copy(UUID_SIZE)
         expect(reader, "parameter", CLASS_ID)
@@ -135,17 +155,55 @@ class Manifest:
         self.image_type = reader.uint(0xFFFF)
         expect(reader, "parameter", FILE_VERSION)
         self.file_version = reader.uint()
-        self.hardware_min, self.hardware_max = _HARDWARE_ANY
-        if self.hardware_limited:
-            expect(reader, "parameter", HARDWARE_RANGE)
-            at = reader.pos
-            expect_count(reader, "hardware range", reader.array(), 2)
-            self.hardware_min = reader.uint(0xFFFF)
-            self.hardware_max = reader.uint(0xFFFF)
-            if self.hardware_min > self.hardware_max:
-                reader.fail("hardware range ends before it starts", offset=at)
+        self._read_optional(reader, count - _REQUIRED)
         _expect_each(reader, (VENDOR_IDENTIFIER, CLASS_IDENTIFIER))
         reader.finish()
+
+    def _read_optional(self, reader, count):
+        self.hardware_limited = False
+        self.hardware_min, self.hardware_max = _HARDWARE_ANY
+        self.upgrade_from = self.destination = self.expiry = self.new_anchor = self.revoked = None
+        last = FILE_VERSION
+        for _ in range(count):
+            at = reader.pos
+            key = reader.integer()
+            if key >= last:
+                # Deterministic CBOR sorts a map's keys; so none stands there twice, either.
+                reader.fail("parameter %d after %d" % (key, last), UNSUPPORTED_MANIFEST, at)
+            last = key
+            if key == HARDWARE_RANGE:
+                self._read_hardware(reader)
+            elif key == UPGRADE_FROM:
+                self.upgrade_from = reader.uint()
+            elif key == DESTINATION:
+                self.destination = reader.copy(EUI64_SIZE)
+            elif key == EXPIRY:
+                self.expiry = reader.uint()
+            elif key == NEW_ANCHOR:
+                self.new_anchor = _read_anchor(reader)
+            elif key == REVOKED:
+                self.revoked = reader.copy(KEY_ID_SIZE)
+            else:
+                reader.fail("parameter %d" % key, UNSUPPORTED_MANIFEST, at)
+
+    def _read_hardware(self, reader):
+        at = reader.pos
+        expect_count(reader, "hardware range", reader.array(), 2)
+        self.hardware_limited = True
+        self.hardware_min = reader.uint(0xFFFF)
+        self.hardware_max = reader.uint(0xFFFF)
+        if self.hardware_min > self.hardware_max:
+            reader.fail("hardware range ends before it starts", offset=at)
+
+
+def _read_anchor(reader):
+    expect_count(reader, "new anchor", reader.array(), 2)
+    point = reader.copy(POINT_SIZE)
+    at = reader.pos
+    usage = reader.uint(ALL_USAGES)
+    if usage == 0:
+        reader.fail("an anchor without usage", offset=at)
+    return Anchor(b"\x04" + point, usage)
 
 
 def _expect_each(reader, commands):

@@ -28,6 +28,7 @@ class Image:
         self.manufacturer_code = MANUFACTURER_CODE
         self.image_type = IMAGE_TYPE
         self.file_version = version
+        self.destination = None
         self.hardware_min = None
         self.hardware_max = None
 
@@ -93,6 +94,7 @@ class Bench:
             0,
             slots[0].size,
             self.anchors,
+            for_test=True,  # the vectors' key is known to everybody
         )
         return FirmwareStore(journal, slots, device)
 

@@ -3,6 +3,7 @@
 from firmware_agent import reject
 from firmware_agent.reject import Rejected
 from firmware_agent.trust import acceptance
+from firmware_agent.trust.anchors import ACTIVATION, ANCHORS, FIRMWARE, TEST, Anchor, Anchors
 from firmware_agent.trust.manifest import decode
 from firmware_agent.trust.verifier import STEP_SIZE, SlotVerifier
 from tests.portable import envelope_vectors as vectors
@@ -21,18 +22,40 @@ class Header:
         file_version=0x00010203,
         hardware_min=None,
         hardware_max=None,
+        destination=None,
     ):
         self.manufacturer_code = manufacturer_code
         self.image_type = image_type
         self.file_version = file_version
         self.hardware_min = hardware_min
         self.hardware_max = hardware_max
+        self.destination = destination
+
+
+def trusting(*anchors):
+    return Anchors([Anchor(public_key, usage) for public_key, usage in anchors])
+
+
+OURS = (vectors.PUBLIC_KEY, FIRMWARE | ANCHORS)
+OTHER = (vectors.OTHER_PUBLIC_KEY, FIRMWARE | ANCHORS)
 
 
 def device():
-    return acceptance.Device(
-        0x1234, 0x0084, 3, vectors.VENDOR_ID, vectors.CLASS_ID, 7, 4096, [vectors.PUBLIC_KEY]
+    made = acceptance.Device(
+        0x1234,
+        0x0084,
+        3,
+        vectors.VENDOR_ID,
+        vectors.CLASS_ID,
+        7,
+        4096,
+        trusting(OURS),
+        vectors.EUI64,
+        True,  # the vectors' keys are known to everybody
     )
+    made.file_version = vectors.UPGRADE_FROM
+    made.time = vectors.EXPIRY - 1
+    return made
 
 
 def accept(head, header=None, to=None, extra=0, n=None):
@@ -56,6 +79,8 @@ def test_a_good_image_is_accepted():
         assert manifest.file_version == 0x00010203, name
         assert manifest.digest == decode(head, len(head)).digest, name
     assert accept(PLAIN, Header()).file_version == 0x00010203
+    everything = Header(hardware_min=2, hardware_max=5, destination=vectors.EUI64)
+    assert accept(vectors.GOOD["everything"], everything).expiry == vectors.EXPIRY
     assert accept(LIMITED, Header(hardware_min=2, hardware_max=5)).hardware_min == 2
 
 
@@ -74,7 +99,7 @@ def test_bounds_an_incomplete_head_is_refused():
 
 def test_anchor_without_one_nothing_is_accepted():
     keyless = device()
-    keyless.anchors = []
+    keyless.anchors = trusting()
     assert refusal(PLAIN, to=keyless) == reject.NO_TRUST_ANCHOR
 
 
@@ -84,9 +109,45 @@ def test_key_another_signer_is_unknown():
 
 def test_key_any_of_several_anchors_will_do():
     both = device()
-    both.anchors = [vectors.OTHER_PUBLIC_KEY, vectors.PUBLIC_KEY]
+    both.anchors = trusting(OTHER, OURS)
     assert accept(PLAIN, to=both).sequence_number == 7
     assert accept(vectors.BREAKING_A_RULE["other-key"], to=both).sequence_number == 7
+
+
+def test_key_a_list_of_keys_makes_anchors_that_sign_firmware_and_nothing_else():
+    made = acceptance.Device(0, 0, 0, b"", b"", 0, 0, [vectors.PUBLIC_KEY])
+    assert [anchor.usage for anchor in made.anchors.entries] == [FIRMWARE]
+    assert not made.for_test
+
+
+def test_key_that_everybody_knows_is_for_a_device_built_for_test():
+    ordinary = device()
+    ordinary.for_test = False
+    assert refusal(PLAIN, to=ordinary) == reject.TEST_KEY
+
+
+def test_key_that_is_marked_for_test_is_for_a_device_built_for_test():
+    ordinary = device()
+    ordinary.for_test = False
+    kept = acceptance.Anchor.for_test
+    try:
+        # As if nobody knew the vectors' keys: then only the mark is left.
+        acceptance.Anchor.for_test = lambda anchor: bool(anchor.usage & TEST)
+        assert accept(PLAIN, to=ordinary).sequence_number == 7
+        ordinary.anchors = trusting((vectors.PUBLIC_KEY, FIRMWARE | TEST))
+        assert refusal(PLAIN, to=ordinary) == reject.TEST_KEY
+    finally:
+        acceptance.Anchor.for_test = kept
+    assert Anchor(vectors.PUBLIC_KEY, FIRMWARE).for_test()
+
+
+def test_key_usage_a_key_for_something_else_signs_no_firmware():
+    supplied = device()
+    for usage in (ACTIVATION, ANCHORS, TEST, ACTIVATION | ANCHORS | TEST):
+        supplied.anchors = trusting(OTHER, (vectors.PUBLIC_KEY, usage))
+        assert refusal(PLAIN, to=supplied) == reject.WRONG_KEY_USAGE, usage
+    supplied.anchors = trusting((vectors.PUBLIC_KEY, FIRMWARE | ACTIVATION))
+    assert accept(PLAIN, to=supplied).sequence_number == 7
 
 
 def test_digest_a_declared_one_that_is_not_the_manifest_s_is_refused():
@@ -112,6 +173,7 @@ def test_signature_comes_before_anything_in_the_manifest():
     start = data.find(b"\xa6\x01\x01\x02\x07")
     data[start] = 0xFF
     assert refusal(data) == reject.BAD_SIGNATURE
+    assert refusal(vectors.BREAKING_A_RULE["forged-version-2"]) == reject.BAD_SIGNATURE
 
 
 def test_manifest_a_signed_one_outside_the_profile_is_refused():
@@ -168,6 +230,95 @@ def test_header_hardware_range_must_be_the_manifest_s():
     assert refusal(LIMITED, Header(hardware_min=2, hardware_max=6)) == reject.HEADER_MISMATCH
 
 
+def test_device_an_image_for_one_device_is_for_that_one_alone():
+    head = vectors.GOOD["destined"]
+    assert accept(head).destination == vectors.EUI64
+    for eui64 in (None, bytes(8), bytes(reversed(vectors.EUI64))):
+        other = device()
+        other.eui64 = eui64
+        assert refusal(head, to=other) == reject.WRONG_DEVICE
+        assert accept(PLAIN, to=other).destination is None
+
+
+def test_header_destination_must_be_the_manifest_s():
+    head = vectors.GOOD["destined"]
+    assert accept(head, Header(destination=vectors.EUI64)).destination == vectors.EUI64
+    assert refusal(head, Header()) == reject.HEADER_MISMATCH
+    assert refusal(head, Header(destination=bytes(8))) == reject.HEADER_MISMATCH
+    assert refusal(PLAIN, Header(destination=vectors.EUI64)) == reject.HEADER_MISMATCH
+
+
+def test_anchor_change_a_key_that_may_not_is_refused():
+    weak = device()
+    weak.anchors = trusting((vectors.PUBLIC_KEY, FIRMWARE), OTHER)
+    assert accept(PLAIN, to=weak).revoked is None
+    for name in ("adds-anchor", "revokes-anchor"):
+        assert refusal(vectors.GOOD[name], to=weak) == reject.WRONG_KEY_USAGE, name
+    assert refusal(vectors.BREAKING_A_RULE["revokes-its-own"]) == reject.ANCHOR_CHANGE
+
+
+def test_version_goes_down_only_with_a_higher_sequence_number():
+    newer = device()
+    newer.file_version = 0x00010204
+    assert refusal(PLAIN, Header(), to=newer) == reject.DOWNGRADE
+    newer.security_counter = 6
+    assert accept(PLAIN, Header(), to=newer).file_version == 0x00010203
+    # A re-install, and a first one.
+    for running in (0x00010203, 0x00010202, None):
+        newer.security_counter = 7
+        newer.file_version = running
+        assert accept(PLAIN, Header(), to=newer).file_version == 0x00010203
+
+
+def test_pathway_too_old_a_device_goes_another_way_first():
+    head = vectors.GOOD["upgrade-from"]
+    old = device()
+    assert accept(head, Header(), to=old).upgrade_from == old.file_version
+    old.file_version -= 1
+    assert refusal(head, Header(), to=old) == reject.UPGRADE_PATHWAY
+    old.file_version = 0
+    assert refusal(head, Header(), to=old) == reject.UPGRADE_PATHWAY
+    assert accept(PLAIN, Header(), to=old).upgrade_from is None
+    old.file_version = None  # at the factory nothing runs
+    assert accept(head, Header(), to=old).upgrade_from == vectors.UPGRADE_FROM
+
+
+def test_expiry_counts_where_the_device_has_the_time_and_is_named_where_not():
+    head = vectors.GOOD["expiring"]
+    late = device()
+    assert accept(head, Header(), to=late).unchecked == []
+    late.time = vectors.EXPIRY
+    assert refusal(head, Header(), to=late) == reject.EXPIRED
+    late.time += 1
+    assert refusal(head, Header(), to=late) == reject.EXPIRED
+    assert accept(PLAIN, Header(), to=late).unchecked == []
+    late.time = None
+    assert accept(head, Header(), to=late).unchecked == ["expiry"]
+    assert accept(PLAIN, Header(), to=late).unchecked == []
+
+
+def test_at_boot_the_rules_of_the_offer_are_left_out():
+    # What is confirmed boots when its date has passed, and whatever ran before.
+    booting = device()
+    booting.time = vectors.EXPIRY + 1
+    booting.file_version = 0
+    for name in ("expiring", "upgrade-from"):
+        assert accept(vectors.GOOD[name], None, to=booting).sequence_number == 7, name
+    booting.file_version = 0xFFFFFFFE
+    assert accept(PLAIN, None, to=booting).sequence_number == 7
+
+
+def test_every_rule_has_a_name_of_its_own():
+    names = [name for name, _, _ in acceptance.RULES]
+    assert len(set(names)) == len(names) == 22
+    assert [name for name, _, offered in acceptance.RULES if offered] == [
+        "header",
+        "file version",
+        "upgrade pathway",
+        "expiry",
+    ]
+
+
 def test_size_the_payload_must_end_with_the_image():
     for extra in (-len(vectors.PAYLOAD), -1, 1, 1 << 32):
         assert refusal(PLAIN, extra=extra) == reject.SIZE_MISMATCH, extra
@@ -193,27 +344,40 @@ def test_the_hook_is_called_while_the_signature_is_computed():
 
 
 def test_of_two_broken_rules_the_earlier_one_is_named():
-    # Each device or header breaks one rule more, an earlier one each time.
+    # Each step breaks one rule more, an earlier one each time.
+    head = vectors.GOOD["everything"]
+    right = {"hardware_min": 2, "hardware_max": 5, "destination": vectors.EUI64}
+    wrong = {"file_version": 1}
     order = (
-        (reject.TOO_LARGE, "slot_size", 0),
-        (reject.ROLLBACK, "security_counter", 8),
-        (reject.WRONG_HARDWARE, "hardware_version", 9),
-        (reject.WRONG_IMAGE_TYPE, "image_type", 1),
-        (reject.WRONG_MANUFACTURER, "manufacturer_code", 1),
-        (reject.WRONG_CLASS, "class_id", bytes(16)),
-        (reject.WRONG_VENDOR, "vendor_id", bytes(16)),
-        (reject.UNKNOWN_KEY, "anchors", [vectors.OTHER_PUBLIC_KEY]),
-        (reject.NO_TRUST_ANCHOR, "anchors", []),
+        (reject.EXPIRED, "time", vectors.EXPIRY, right, 0),
+        (reject.TOO_LARGE, "slot_size", 0, right, 0),
+        (reject.SIZE_MISMATCH, None, None, right, 1),
+        (reject.UPGRADE_PATHWAY, "file_version", vectors.UPGRADE_FROM - 1, right, 1),
+        (reject.HEADER_MISMATCH, None, None, wrong, 1),
+        (reject.WRONG_KEY_USAGE, "anchors", trusting((vectors.PUBLIC_KEY, FIRMWARE)), wrong, 1),
+        (reject.ROLLBACK, "security_counter", 8, wrong, 1),
+        (reject.WRONG_HARDWARE, "hardware_version", 9, wrong, 1),
+        (reject.WRONG_DEVICE, "eui64", bytes(8), wrong, 1),
+        (reject.WRONG_IMAGE_TYPE, "image_type", 1, wrong, 1),
+        (reject.WRONG_MANUFACTURER, "manufacturer_code", 1, wrong, 1),
+        (reject.WRONG_CLASS, "class_id", bytes(16), wrong, 1),
+        (reject.WRONG_VENDOR, "vendor_id", bytes(16), wrong, 1),
+        (reject.WRONG_KEY_USAGE, "anchors", trusting((vectors.PUBLIC_KEY, ACTIVATION)), wrong, 1),
+        (reject.TEST_KEY, "for_test", False, wrong, 1),
+        (reject.UNKNOWN_KEY, "anchors", trusting(OTHER), wrong, 1),
+        (reject.NO_TRUST_ANCHOR, "anchors", trusting(), wrong, 1),
     )
     worse = device()
-    for number, attribute, value in order:
-        setattr(worse, attribute, value)
-        assert refusal(LIMITED, to=worse) == number, attribute
-        if number == reject.TOO_LARGE:
-            # Between the slot and the counter: the header, then the sizes.
-            wrong = Header(file_version=1, hardware_min=2, hardware_max=5)
-            assert refusal(LIMITED, to=worse, extra=1) == reject.SIZE_MISMATCH
-            assert refusal(LIMITED, wrong, to=worse, extra=1) == reject.HEADER_MISMATCH
+    assert accept(head, Header(**right), to=worse).new_anchor is not None
+    for number, attribute, value, header, extra in order:
+        if attribute is not None:
+            setattr(worse, attribute, value)
+        assert refusal(head, Header(**header), to=worse, extra=extra) == number, attribute
+    # The downgrade needs the counter at the sequence number: between the header and the pathway.
+    newer = device()
+    newer.file_version = 0xFFFFFFFE
+    assert refusal(head, Header(**right), to=newer, extra=1) == reject.DOWNGRADE
+    assert refusal(head, Header(**wrong), to=newer, extra=1) == reject.HEADER_MISMATCH
 
 
 class Slot:

@@ -30,7 +30,7 @@ class Flash:
 
     def __init__(self, units):
         self.units = units
-        self.last = bytearray(256)
+        self.last = bytearray(512)
         self.erases = 0
         self.programs = 0
         self.largest = 0

@@ -5,6 +5,7 @@ import sys
 from firmware_agent import boot, reject
 from firmware_agent.store import state as states
 from firmware_agent.store.firmware_store import COMPLETE
+from firmware_agent.trust.anchors import Anchors
 from hal.sim.cut_flash import NOTHING, CutFlash, PowerCut
 from tests.portable.bench import Bench, Image, raises, refusal
 
@@ -205,8 +206,9 @@ def test_nothing_boots_without_proof():
 
 
 def test_a_device_without_its_trust_anchor_does_not_boot():
-    bench = Bench().at_factory()
-    bench.anchors = []
+    bench = Bench()
+    bench.store.device.anchors = Anchors([])
+    bench.at_factory()
     assert raises(boot.NothingBoots, bench.power_on).reasons == [reject.NO_TRUST_ANCHOR, 0]
 
 

@@ -5,6 +5,7 @@ from hashlib import sha256
 
 from firmware_agent.reject import BAD_SIGNATURE, MALFORMED_ENVELOPE, UNSUPPORTED_MANIFEST, Rejected
 from firmware_agent.trust import cbor
+from firmware_agent.trust.anchors import ANCHORS, FIRMWARE
 from firmware_agent.trust.envelope import HEAD_LIMIT, Envelope, head_length, key_id
 from firmware_agent.trust.manifest import Manifest, decode
 from tests.portable import envelope_vectors as vectors
@@ -71,6 +72,31 @@ def test_a_hardware_range_is_found():
     manifest = decode(LIMITED, len(LIMITED))
     assert manifest.hardware_limited
     assert (manifest.hardware_min, manifest.hardware_max) == (2, 5)
+
+
+def test_every_condition_is_found():
+    plain = decode(PLAIN, len(PLAIN))
+    names = ("upgrade_from", "destination", "expiry", "new_anchor", "revoked")
+    assert [getattr(plain, name) for name in names] == [None] * 5
+    head = vectors.GOOD["everything"]
+    found = decode(head, len(head))
+    assert (found.hardware_min, found.hardware_max) == (2, 5)
+    assert found.upgrade_from == vectors.UPGRADE_FROM
+    assert found.destination == vectors.EUI64
+    assert found.expiry == vectors.EXPIRY
+    assert found.new_anchor.public_key == vectors.OTHER_PUBLIC_KEY
+    assert found.new_anchor.usage == FIRMWARE | ANCHORS
+    assert found.new_anchor.key_id == key_id(vectors.OTHER_PUBLIC_KEY)
+    assert len(found.revoked) == 8
+    for name, attribute in (
+        ("upgrade-from", "upgrade_from"),
+        ("destined", "destination"),
+        ("expiring", "expiry"),
+        ("adds-anchor", "new_anchor"),
+        ("revokes-anchor", "revoked"),
+    ):
+        found = decode(vectors.GOOD[name], len(vectors.GOOD[name]))
+        assert [one for one in names if getattr(found, one) is not None] == [attribute]
 
 
 def test_both_names_of_the_algorithm_are_read():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors
 from tools import keys
 from tools.devices import IMAGE_TYPES
 from tools.emulator.emulator import Emulator, Options
@@ -44,7 +45,10 @@ def _heap(ctx, param, value: str) -> str:
     "--factory", metavar="IMAGE.ota", type=_FILE, help="Slot A of a new device; unused if DIR holds one."
 )
 @click.option(
-    "--trust", required=True, metavar="public.pem", type=_FILE, help="The key that signs its firmware."
+    "--trust",
+    metavar="public.pem",
+    type=_FILE,
+    help="The key that signs its firmware; not needed once DIR holds a device.",
 )
 @click.option("--device", type=click.Choice(list(IMAGE_TYPES)), default="ppmid", show_default=True)
 @click.option("--manufacturer-code", type=U16, default="0x1234", show_default=True)
@@ -86,7 +90,7 @@ def _heap(ctx, param, value: str) -> str:
 def command(
     state_path: Path,
     factory: Path | None,
-    trust: Path,
+    trust: Path | None,
     device: str,
     manufacturer_code: int,
     hardware_version: int,
@@ -112,7 +116,7 @@ def command(
     """
     if (listen is not None) + (connect is not None) + stdio != 1:
         raise UnusableArguments("say where the HAN link goes: one of --listen, --connect and --stdio")
-    anchor = keys.load_public(trust)
+    anchor = None if trust is None else keys.load_public(trust)
     state = StateDir(state_path)
     if not state.holds_device and factory is None:
         raise UnusableArguments(
@@ -123,7 +127,10 @@ def command(
         check_identity(state, anchor, device, manufacturer_code, hardware_version)
     else:
         assert factory is not None
-        make_device(state, factory, anchor, device, manufacturer_code, hardware_version)
+        if anchor is None:
+            raise UnusableArguments("a new device needs a key to trust: give --trust public.pem")
+        anchors = Anchors([Anchor(anchor, FIRMWARE | ANCHORS)])
+        make_device(state, factory, anchors, device, manufacturer_code, hardware_version)
     options = Options(address, endpoint, profile, interpreter, heap, max_data_size)
     emit = _writer(events_path, stdio)
     asyncio.run(_run(Emulator(state, options, lock, emit), listen, connect))

@@ -2,22 +2,19 @@
 
 import hashlib
 import json
-import mmap
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from boards.host import board, flash_map
 from firmware_agent.boot import SLOT_NAMES
 from firmware_agent.reject import Rejected
 from firmware_agent.store import state as store_state
 from firmware_agent.store.firmware_store import FirmwareStore
 from firmware_agent.trust import manifest
-from hal.sim.nor_flash import NorFlash
 from tools import files
-from tools.emulator.state_dir import StateDir
+from tools.emulator.state_dir import StateDir, open_flash
 from tools.errors import Failed, UnusableArguments
 
 # In these the slot holds a whole image; in the others its bytes mean nothing.
@@ -28,18 +25,6 @@ _WHOLE = (
     store_state.FAILED,
     store_state.UPDATED,
 )
-
-
-def open_flash(state: StateDir) -> FirmwareStore:
-    """The device's store over a copy of its flash: reading never disturbs a device that runs."""
-    identity = state.identity()
-    with state.flash.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        memory = bytearray(mapped)
-    flash = NorFlash(memory, flash_map.ERASE_SIZE, flash_map.WRITE_SIZE)
-    store = board.open_store(flash, memory, identity, [bytes.fromhex(key) for key in identity["anchors"]])
-    if not store.load():
-        raise Failed(f"the flash in {state.path} holds no journal")
-    return store
 
 
 def payload_of(store: FirmwareStore, slot: int) -> bytes | None:
@@ -67,7 +52,7 @@ def report(store: FirmwareStore) -> dict:
         payload = payload_of(store, slot)
         version = None
         if payload is not None:
-            version = "0x%08x" % store.head_of(slot, bytearray(manifest.HEAD_LIMIT)).file_version
+            version = f"0x{store.head_of(slot, bytearray(manifest.HEAD_LIMIT)).file_version:08x}"
         entry["file_version"] = version
         entry["size"] = None if payload is None else len(payload)
         entry["sha256"] = None if payload is None else hashlib.sha256(payload).hexdigest()
