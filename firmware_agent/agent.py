@@ -8,10 +8,11 @@ docs/application.md. Everything worth knowing leaves as an event, ``board.emit(n
 from firmware_agent import reject
 from firmware_agent.application import Device
 from firmware_agent.boot import SLOT_NAMES
+from firmware_agent.protocol import session as ss
 from firmware_agent.protocol import states
-from firmware_agent.protocol import upgrade_client as uc
 from firmware_agent.protocol.endpoint import Endpoint
 from firmware_agent.protocol.settings import Settings
+from firmware_agent.protocol.upgrade_client import UpgradeClient
 from firmware_agent.protocol.upgrade_file import UpgradeFile
 from firmware_agent.reject import Rejected
 from firmware_agent.store.firmware_store import COMPLETE, RESTART, Offer
@@ -43,7 +44,7 @@ class Agent:
         board.identity.file_version = handover.manifest.file_version
         settings = Settings()
         settings.max_data_size = board.max_data_size
-        self._client = uc.UpgradeClient(board.identity, settings, board.random)
+        self._client = UpgradeClient(board.identity, settings, board.random)
         self.endpoint = Endpoint(board.identity, self._client, board.address, board.endpoint, board.profile)
         self._receiver = FrameReceiver()
         self._input = bytearray(256)
@@ -94,14 +95,22 @@ class Agent:
         self._board.watchdog.feed()
         self._device.elapsed(elapsed)
 
-    def poll(self):
-        """Run every due step once; never sleeps."""
-        board = self._board
+    def _catch_up(self):
+        """Bring every timer to now: before frames are handled, and before a request goes out, since a
+        signature check or an erase may lie between."""
         self.breathe()
         elapsed = self._owed
         self._owed = 0
         self._since_boot += elapsed
         self._since_block += elapsed
+        if self._client.state == states.ACTIVATING:
+            self._postponed += elapsed
+        self._client.handle_elapsed(elapsed)
+
+    def poll(self):
+        """Run every due step once; never sleeps."""
+        board = self._board
+        self._catch_up()
         joined = board.link.joined
         if joined != self._joined:
             self._joined = joined
@@ -113,14 +122,12 @@ class Agent:
                 self._announced = True
                 self._transmit(self.endpoint.put_announce(self._frame), self._frame)
             self._read_link()
-            self._client.handle_elapsed(elapsed)
-            self._act(None)
-            self._transmit(self.endpoint.put_request(self._frame), self._frame)
-            self._act(None)
+            self._request()
+        self._act(None)
         if self._client.state == states.VERIFYING:
             self._verify_step()
         elif self._client.state == states.ACTIVATING:
-            self._activate(elapsed)
+            self._activate()
         if self._trial:
             self._check_trial()
         self._tell_progress()
@@ -153,8 +160,12 @@ class Agent:
         self._act(buf)
         self._transmit(self.endpoint.reply_length, self.endpoint.reply)
         self.endpoint.reply_length = 0
-        self._transmit(self.endpoint.put_request(self._frame), self._frame)
+        self._catch_up()
+        self._request()
         self._act(None)
+
+    def _request(self):
+        self._transmit(self.endpoint.put_request(self._frame), self._frame)
 
     def _transmit(self, length, contents):
         if length:
@@ -168,23 +179,24 @@ class Agent:
             action = client.poll_action()
             if action == 0:
                 return
-            if action == uc.WRITE:
-                self._write(buf, client.data_at, client.data_length)
-            elif action == uc.NOTIFIED:
+            if action == ss.WRITE:
+                self._write(buf, client.download.data_at, client.download.data_length)
+            elif action == ss.NOTIFIED:
                 if client.unicast:
                     self._store.forget_rejected()
                 self._board.emit("notify", {"unicast": client.unicast})
-            elif action == uc.QUERIED:
+            elif action == ss.QUERIED:
                 self._board.emit("query", {"file_version": version_text(self._board.identity.file_version)})
-            elif action == uc.OFFERED:
+            elif action == ss.OFFERED:
                 self._consider()
-            elif action == uc.HELD:
+            elif action == ss.HELD:
                 self._store.hold(True)
                 self._board.emit("waiting", {})
-            elif action == uc.COUNTING:
-                self._store.hold(False)
-                self._board.emit("countdown", {"seconds": client.countdown})
-            elif action == uc.REFUSED:
+            elif action == ss.COUNTING:
+                # A reset in a long countdown must not end in "nobody answers, so apply".
+                self._store.hold(client.end.countdown > client.settings.short_countdown)
+                self._board.emit("countdown", {"seconds": client.end.countdown})
+            elif action == ss.REFUSED:
                 # The hub knows. If an earlier download was kept beside the refused one, go on with it.
                 if self._store.downloading and client.state == states.IDLE:
                     self._resume()
@@ -194,10 +206,10 @@ class Agent:
         client = self._client
         store = self._store
         offer = self._offer
-        offer.manufacturer_code = client.offered_manufacturer_code()
-        offer.image_type = client.offered_image_type()
-        offer.file_version = client.offered_file_version()
-        offer.file_size = client.offered_size()
+        offer.manufacturer_code = client.offer.manufacturer_code
+        offer.image_type = client.offer.image_type
+        offer.file_version = client.offer.file_version
+        offer.file_size = client.offer.file_size
         offer.server_address = self.endpoint.server_address
         offer.server_endpoint = self.endpoint.server_endpoint
         offer.profile = self.endpoint.profile
@@ -205,7 +217,10 @@ class Agent:
         if self._trial or store.rejected_before(offer):
             client.decline()
         elif store.candidate and offer.same_image(store.state):
-            client.already_downloaded()
+            client.end.tell()
+        elif client.offers_the_same:
+            self._emit_resume(client.download.offset)
+            client.download.go_on()
         else:
             self._begin(store.start(offer))
 
@@ -218,12 +233,15 @@ class Agent:
 
     def _begin(self, offset):
         store = self._store
-        if offset:
-            self._board.emit("resume", {"offset": offset, "size": store.offer.file_size})
+        self._emit_resume(offset)
         self._file.reset()
         self._client.start_download(offset, store.until_boundary(offset), store.offer.file_size)
         if store.complete:
             self._verify()
+
+    def _emit_resume(self, offset):
+        if offset:
+            self._board.emit("resume", {"offset": offset, "size": self._store.offer.file_size})
 
     def _use_server(self, state):
         self.endpoint.server_address = state.server_address
@@ -234,7 +252,7 @@ class Agent:
         """One block's data into the store; the file's head goes through the parser first."""
         store = self._store
         file = self._file
-        offset = self._client.file_offset
+        offset = self._client.download.offset
         next_offset = offset + length
         known = store.manifest
         try:
@@ -263,11 +281,11 @@ class Agent:
             next_offset = 0
         elif self._since_block >= _BLOCK_EVENT_PERIOD:
             self._since_block = 0
-            self._board.emit("block", {"offset": next_offset, "size": self._client.file_size})
+            self._board.emit("block", {"offset": next_offset, "size": self._client.download.size})
         if result == COMPLETE:
             self._verify()
             return
-        self._client.written(next_offset, store.until_boundary(next_offset))
+        self._client.download.written(next_offset, store.until_boundary(next_offset))
 
     def _check_header(self):
         """The file must be the one that was offered, for this device."""
@@ -325,11 +343,10 @@ class Agent:
             self._refuse(refusal)
             return
         self._board.emit("verified", {"file_version": version_text(store.manifest.file_version)})
-        self._client.verified(store.state.hold)
+        self._client.end.verified(store.state.hold)
 
-    def _activate(self, elapsed):
+    def _activate(self):
         """Allowed to run: stage it and reset, as soon as the application agrees."""
-        self._postponed += elapsed
         if self._postponed < _POSTPONE_LIMIT and not self._application.may_activate():
             return
         store = self._store
@@ -386,12 +403,12 @@ class Agent:
         self._reset("revert")
 
     def _tell_progress(self):
-        status = states.UPGRADE_STATUS[self._client.state]
-        offset = self._client.file_offset
+        status = self._client.upgrade_status()
+        offset = self._client.download.offset
         if status != self._last_status or offset != self._last_progress:
             self._last_status = status
             self._last_progress = offset
-            self._application.progress(status, offset, self._client.file_size)
+            self._application.progress(status, offset, self._client.download.size)
 
 
 def run(board, handover, application):

@@ -4,8 +4,9 @@ Each cluster is a function ``read(device, attribute, out, at)`` that writes ``ty
 the number of bytes, or 0 for UNSUPPORTED_ATTRIBUTE (ZCL r8, 3.2 and 11.10). ``device`` is the Endpoint.
 """
 
-from firmware_agent.protocol import states, zcl
+from firmware_agent.protocol import zcl
 from firmware_agent.protocol.aps_frame import put16, put32
+from firmware_agent.protocol.session import DOWNLOAD, NOTHING
 
 BASIC = 0x0000
 OTA = 0x0019
@@ -14,6 +15,8 @@ _ZCL_VERSION = 8
 _CLUSTER_REVISION = 0xFFFD
 _OTA_REVISION = 4  # with it MinimumBlockPeriod is in milliseconds
 _STACK_VERSION_PRO = 0x0002
+_MAX_STRING = 32
+_DOWNLOADING = 1
 _UNKNOWN_U16 = 0xFFFF
 _UNKNOWN_U32 = 0xFFFFFFFF
 
@@ -37,7 +40,7 @@ def _u32(out, at, value):
 
 
 def _string(out, at, text):
-    data = text.encode()
+    data = text.encode()[:_MAX_STRING]
     out[at] = zcl.TYPE_STRING
     out[at + 1] = len(data)
     out[at + 2 : at + 2 + len(data)] = data
@@ -79,13 +82,14 @@ def read_ota(device, attribute, out, at):
     """OTA Upgrade cluster, client attributes."""
     identity = device.identity
     client = device.client
-    downloading = client.state == states.DOWNLOADING
+    status = client.upgrade_status()
     if attribute == 0x0000:
         out[at] = zcl.TYPE_EUI64
         out[at + 1 : at + 9] = device.server_eui64
         return 9
     if attribute == 0x0001:
-        return _u32(out, at, client.file_offset if downloading else _UNKNOWN_U32)
+        downloading = status == _DOWNLOADING and client.base == DOWNLOAD
+        return _u32(out, at, client.download.offset if downloading else _UNKNOWN_U32)
     if attribute == 0x0002:
         return _u32(out, at, identity.file_version)
     if attribute == 0x0003:
@@ -96,13 +100,13 @@ def read_ota(device, attribute, out, at):
         known = client.downloaded_file_version() != _UNKNOWN_U32
         return _u16(out, at, _STACK_VERSION_PRO if known else _UNKNOWN_U16)
     if attribute == 0x0006:
-        return _u8(out, at, zcl.TYPE_ENUM8, states.UPGRADE_STATUS[client.state])
+        return _u8(out, at, zcl.TYPE_ENUM8, status)
     if attribute == 0x0007:
         return _u16(out, at, identity.manufacturer_code)
     if attribute == 0x0008:
-        return _u16(out, at, identity.image_type if client.base else _UNKNOWN_U16)
+        return _u16(out, at, _UNKNOWN_U16 if client.base == NOTHING else identity.image_type)
     if attribute == 0x0009:
-        return _u16(out, at, client.minimum_block_period)
+        return _u16(out, at, client.download.minimum_block_period)
     if attribute == 0x000B:
         return _u8(out, at, zcl.TYPE_ENUM8, 0)
     if attribute == 0x000C:

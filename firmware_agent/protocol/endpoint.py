@@ -17,7 +17,9 @@ _UNKNOWN_EUI64 = b"\xff" * 8
 class Endpoint:
     """address, endpoint: ours; profile: for frames of our own until a server was heard.
 
-    ``heard`` is True once any valid frame from the server came since the reset.
+    ``server_address``, ``server_endpoint`` and ``profile`` are where requests go. A Notify that leads to
+    a query names another server; the server's own frames teach only its profile. From anybody else a
+    response means nothing. ``heard`` is True once any valid frame from the server came since the reset.
     """
 
     def __init__(self, identity, client, address, endpoint, profile):
@@ -47,8 +49,8 @@ class Endpoint:
             return False
         target = buf[aps.DESTINATION_ENDPOINT_AT]
         if target == 0 and aps.u16(buf, aps.PROFILE_AT) == zdo.PROFILE:
-            self.heard = True
-            self._handle_zdo(buf, length)
+            self._handle_zdo(buf, length, broadcast)
+            self.heard = self.heard or self._from_server(buf)
             return True
         if target != self.endpoint and target != aps.BROADCAST_ENDPOINT:
             self.ignored += 1
@@ -56,7 +58,9 @@ class Endpoint:
         if not self._handle_zcl(buf, length, broadcast):
             self.ignored += 1
             return False
-        self.heard = True
+        if self._from_server(buf):
+            self.heard = True
+            self.profile = aps.u16(buf, aps.PROFILE_AT)
         return True
 
     def put_request(self, out):
@@ -84,6 +88,9 @@ class Endpoint:
         )
         return at + zdo.device_announce(self, self._zdo_tsn, out, at)
 
+    def _from_server(self, buf):
+        return aps.u16(buf, aps.SOURCE_AT) == self.server_address
+
     def _put_reply_header(self, buf, cluster):
         aps.put_header(
             self.reply,
@@ -98,9 +105,10 @@ class Endpoint:
         if buf[aps.DESTINATION_ENDPOINT_AT] == aps.BROADCAST_ENDPOINT:
             self.reply[aps.SOURCE_ENDPOINT_AT] = self.endpoint
 
-    def _handle_zdo(self, buf, length):
+    def _handle_zdo(self, buf, length, broadcast):
         cluster = aps.u16(buf, aps.CLUSTER_AT)
-        size = zdo.answer(self, cluster, buf, aps.HEADER_SIZE, length, self.reply, aps.HEADER_SIZE)
+        at = aps.HEADER_SIZE
+        size = zdo.answer(self, cluster, buf, at, length, broadcast, self.reply, at)
         if size:
             self._put_reply_header(buf, cluster | zdo.RESPONSE)
             self.reply_length = aps.HEADER_SIZE + size
@@ -117,8 +125,6 @@ class Endpoint:
         payload = at + 2
         cluster = aps.u16(buf, aps.CLUSTER_AT)
         general = control & zcl.TYPE_MASK == zcl.TYPE_GENERAL
-        if cluster == ota.CLUSTER and not manufacturer_specific:
-            self._learn_server(buf)
         if manufacturer_specific:
             status = zcl.UNSUP_MANUF_GENERAL_COMMAND if general else zcl.UNSUP_MANUF_CLUSTER_COMMAND
         elif cluster not in attributes.READERS:
@@ -126,23 +132,25 @@ class Endpoint:
         elif general:
             status = self._handle_general(buf, payload, length, command, control, cluster)
         elif cluster == ota.CLUSTER and control & zcl.FROM_SERVER:
+            if command != ota.IMAGE_NOTIFY and not self._from_server(buf):
+                return False
+            notified = self.client.notified
             status = self.client.handle_command(buf, payload, length, command, broadcast)
+            if self.client.notified != notified:
+                self.server_address = aps.u16(buf, aps.SOURCE_AT)
+                self.server_endpoint = buf[aps.SOURCE_ENDPOINT_AT]
         else:
             status = zcl.UNSUP_CLUSTER_COMMAND
-        # Our own success needs no word: every command that succeeds here is a response, or a Notify,
-        # whose Default Response makes herdsman give up.
-        if self.reply_length == 0 and status != zcl.SUCCESS:
-            if zcl.may_default_respond(broadcast, control, general, command, status):
-                self._put_general(buf, control, at, zcl.DEFAULT_RESPONSE)
-                self.reply[self.reply_length] = command
-                self.reply[self.reply_length + 1] = status
-                self.reply_length += 2
+        # A Default Response goes to a unicast, never to a Default Response (ZCL r8, 2.5.12.2). Our own
+        # success needs no word, even where the sender allows one: every command that succeeds here
+        # is a response, or a Notify, whose Default Response makes herdsman give up.
+        refusal = general and command == zcl.DEFAULT_RESPONSE
+        if status != zcl.SUCCESS and not broadcast and not refusal:
+            self._put_general(buf, control, at, zcl.DEFAULT_RESPONSE)
+            self.reply[self.reply_length] = command
+            self.reply[self.reply_length + 1] = status
+            self.reply_length += 2
         return True
-
-    def _learn_server(self, buf):
-        self.server_address = aps.u16(buf, aps.SOURCE_AT)
-        self.server_endpoint = buf[aps.SOURCE_ENDPOINT_AT]
-        self.profile = aps.u16(buf, aps.PROFILE_AT)
 
     def _put_general(self, buf, control, tsn_at, command):
         """Head of a general answer: direction flipped, no Default Response wanted."""
@@ -158,12 +166,13 @@ class Endpoint:
 
     def _handle_general(self, buf, at, end, command, control, cluster):
         if command == zcl.DEFAULT_RESPONSE:
-            if end - at >= 2 and cluster == ota.CLUSTER and control & zcl.FROM_SERVER:
-                self.client.handle_default_response(buf[at], buf[at + 1])
+            if cluster == ota.CLUSTER and control & zcl.FROM_SERVER and self._from_server(buf):
+                if end - at >= 2:
+                    self.client.handle_default_response(buf[at], buf[at + 1])
             return zcl.SUCCESS
         if command != zcl.READ_ATTRIBUTES:
             return zcl.UNSUP_GENERAL_COMMAND
-        if (end - at) % 2:
+        if end == at or (end - at) % 2:
             return zcl.MALFORMED_COMMAND
         self._put_general(buf, control, at - 2, zcl.READ_ATTRIBUTES_RESPONSE)
         reply = self.reply

@@ -1,7 +1,12 @@
-"""OTA Upgrade cluster 0x0019: command ids, field offsets within the payload, fixed values (ZCL r8, 11.13).
+"""OTA Upgrade cluster 0x0019: the commands' ids, layouts and fixed values (ZCL r8, 11.13), how a client
+writes its requests, and how it reads what makes it query.
 
-Offsets count from the first payload byte. Lengths are whole payloads.
+Offsets count from the first payload byte. Lengths are whole payloads. put_*() write a payload to out[at:]
+and return its length.
 """
+
+from firmware_agent.protocol.aps_frame import put16, put32, u16, u32
+from firmware_agent.protocol.zcl import INVALID_FIELD, NO_IMAGE_AVAILABLE, SUCCESS
 
 CLUSTER = 0x0019
 
@@ -15,12 +20,18 @@ QUERY_NEXT_IMAGE_REQUEST = 0x01
 IMAGE_BLOCK_REQUEST = 0x03
 UPGRADE_END_REQUEST = 0x06
 
-# A client's request and a server's response, with their ZCL frame control.
+# Frame control of a client's request: cluster-specific, to the server, a Default Response is welcome.
 REQUEST_CONTROL = 0x01
 
 ANY_ID = 0xFFFF
 ANY_VERSION = 0xFFFFFFFF
 UNKNOWN_TIME = 0xFFFFFFFF
+
+# An identity on the air: manufacturer u16, image type u16, file version u32.
+IDENTITY_MANUFACTURER_AT = 0
+IDENTITY_IMAGE_TYPE_AT = 2
+IDENTITY_VERSION_AT = 4
+IDENTITY_SIZE = 8
 
 # Image Notify: payload type u8, jitter u8, [manufacturer u16, [image type u16, [file version u32]]].
 NOTIFY_LENGTHS = (2, 4, 6, 10)
@@ -32,14 +43,14 @@ MAX_JITTER = 100
 
 # Query Next Image Request: field control u8, identity (8 bytes), [hardware version u16].
 QUERY_HARDWARE_PRESENT = 0x01
+QUERY_MANUFACTURER_AT = 1
+QUERY_IMAGE_TYPE_AT = 3
+QUERY_VERSION_AT = 5
+QUERY_HARDWARE_AT = 9
 QUERY_LENGTH = 11
-
-# An identity on the air: manufacturer u16, image type u16, file version u32.
-IDENTITY_SIZE = 8
 
 # Query Next Image Response: status u8, [identity, image size u32].
 OFFER_IDENTITY_AT = 1
-OFFER_SIZE_AT = 9
 OFFER_LENGTH = 13
 
 # Image Block Request: field control u8, identity, file offset u32, max data size u8.
@@ -58,10 +69,106 @@ WAIT_CURRENT_AT = 1
 WAIT_REQUEST_AT = 5
 WAIT_PERIOD_AT = 9
 WAIT_LENGTH = 9
+MAX_BLOCK_PERIOD = 0xFFFE
 
 # Upgrade End Request: status u8, identity.
+END_REQUEST_IDENTITY_AT = 1
 END_REQUEST_LENGTH = 9
 # Upgrade End Response: identity, current time u32, upgrade time u32.
 END_CURRENT_AT = 8
 END_UPGRADE_AT = 12
 END_LENGTH = 16
+
+
+def put_query(out, at, identity):
+    """Query Next Image Request: the device's own identity and hardware version."""
+    out[at] = QUERY_HARDWARE_PRESENT
+    put16(out, at + QUERY_MANUFACTURER_AT, identity.manufacturer_code)
+    put16(out, at + QUERY_IMAGE_TYPE_AT, identity.image_type)
+    put32(out, at + QUERY_VERSION_AT, identity.file_version)
+    put16(out, at + QUERY_HARDWARE_AT, identity.hardware_version)
+    return QUERY_LENGTH
+
+
+def put_block_request(out, at, image, offset, size):
+    """Image Block Request; ``image`` and ``offset`` as on the air, at most ``size`` bytes wanted."""
+    out[at] = 0
+    for i in range(IDENTITY_SIZE):
+        out[at + BLOCK_REQUEST_IDENTITY_AT + i] = image[i]
+    for i in range(4):
+        out[at + BLOCK_REQUEST_OFFSET_AT + i] = offset[i]
+    out[at + BLOCK_REQUEST_SIZE_AT] = size
+    return BLOCK_REQUEST_LENGTH
+
+
+def put_end_request(out, at, image, status):
+    """Upgrade End Request; ``image`` as on the air, ``status`` a ZCL status."""
+    out[at] = status
+    for i in range(IDENTITY_SIZE):
+        out[at + END_REQUEST_IDENTITY_AT + i] = image[i]
+    return END_REQUEST_LENGTH
+
+
+def notify_concerns(buf, at, end, identity, downloaded_version, random):
+    """True if the broadcast Image Notify in buf[at:end] leads to a query: it concerns this device, and its
+    dice fall so; the jitter spreads the answers of a network.
+
+    downloaded_version: of the image that is kept or being fetched, ANY_VERSION if there is none;
+    random: callable(n) -> 0..n-1, asked only by a Notify that concerns the device.
+    """
+    length = end - at
+    if length < 2:
+        return False
+    kind = buf[at]
+    if kind >= len(NOTIFY_LENGTHS) or length != NOTIFY_LENGTHS[kind]:
+        return False
+    jitter = buf[at + NOTIFY_JITTER_AT]
+    if not 1 <= jitter <= MAX_JITTER:
+        return False
+    if kind >= 1 and not _names(u16(buf, at + NOTIFY_MANUFACTURER_AT), identity.manufacturer_code):
+        return False
+    if kind >= 2 and not _names(u16(buf, at + NOTIFY_IMAGE_TYPE_AT), identity.image_type):
+        return False
+    if kind >= 3:
+        version = u32(buf, at + NOTIFY_VERSION_AT)
+        if version in (identity.file_version, downloaded_version) and version != ANY_VERSION:
+            return False
+    return random(MAX_JITTER) < jitter
+
+
+def _names(value, own):
+    return value in (own, ANY_ID)
+
+
+class ImageOffer:
+    """A Query Next Image Response: manufacturer_code, image_type, file_version, file_size of the last
+    offer; image: its identity as on the air."""
+
+    def __init__(self):
+        self.image = bytearray(IDENTITY_SIZE)
+        self.manufacturer_code = 0
+        self.image_type = 0
+        self.file_version = 0
+        self.file_size = 0
+
+    def take(self, buf, at, identity):
+        """Read a whole SUCCESS response at buf[at:]. The ZCL status of the offer itself:
+
+        SUCCESS; INVALID_FIELD if it is not for this device or has no bytes; NO_IMAGE_AVAILABLE if it
+        is what runs already.
+        """
+        at += OFFER_IDENTITY_AT
+        for i in range(IDENTITY_SIZE):
+            self.image[i] = buf[at + i]
+        self.manufacturer_code = u16(buf, at + IDENTITY_MANUFACTURER_AT)
+        self.image_type = u16(buf, at + IDENTITY_IMAGE_TYPE_AT)
+        self.file_version = u32(buf, at + IDENTITY_VERSION_AT)
+        self.file_size = u32(buf, at + IDENTITY_SIZE)
+        # herdsman with a plain file offers any device's image: this check is the device's own.
+        if self.manufacturer_code != identity.manufacturer_code or self.image_type != identity.image_type:
+            return INVALID_FIELD
+        if self.file_size == 0:
+            return INVALID_FIELD
+        if self.file_version == identity.file_version:
+            return NO_IMAGE_AVAILABLE
+        return SUCCESS

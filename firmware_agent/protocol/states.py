@@ -1,10 +1,10 @@
 """The download's states, events and transitions: this table is the law.
 
-- A transition happens only through UpgradeClient._move(), which looks it up here.
-- An event without an entry in the state's row must not reach _move(): the client asks allows()
+- A transition happens only through Session.move(), which looks it up here.
+- An event without an entry in the state's row must not reach move(): the client asks allows()
   where a peer's frame could bring it, and drops the frame.
 - The download lives in RAM and is rebuilt at boot from the firmware store; the store's own life
-  (firmware_agent.store.state) is another machine.
+  (firmware_agent.store.state) is another session.
 """
 
 # States.
@@ -18,25 +18,13 @@ ENDING = 6  # Upgrade End Request with SUCCESS outstanding
 WAITING = 7  # the server said: wait for another Upgrade End Response
 COUNTDOWN = 8  # the time of activation is known
 ACTIVATING = 9  # allowed to run; the application may postpone the reset
-STATE_NAMES = (
-    "idle",
-    "querying",
-    "offered",
-    "downloading",
-    "verifying",
-    "reporting",
-    "ending",
-    "waiting",
-    "countdown",
-    "activating",
-)
 
 # Events.
 QUERY = 0  # a query is due
 OFFER = 1  # Query Next Image Response, SUCCESS, and worth asking about
 NO_IMAGE = 2  # nothing on offer, or an offer to leave alone
 GIVE_UP = 3  # no answer within the allowed tries
-START = 4  # the store is ready for bytes
+START = 4  # the store is ready for bytes, still or again
 COMPLETE = 5  # the last byte is on flash
 VERIFIED = 6  # the store proved the slot
 REFUSED = 7  # a reject reason arose here
@@ -46,45 +34,24 @@ APPLY = 10  # activate now
 HOLD = 11  # activate when told
 COUNT = 12  # activate at a known time
 DUE = 13  # that time came, or the next poll's
-EVENT_NAMES = (
-    "query",
-    "offer",
-    "no image",
-    "give up",
-    "start",
-    "complete",
-    "verified",
-    "refused",
-    "aborted",
-    "reported",
-    "apply",
-    "hold",
-    "count",
-    "due",
-)
 
 TRANSITIONS = (
     # IDLE
     {QUERY: QUERYING, START: DOWNLOADING, COMPLETE: VERIFYING},
-    # QUERYING
+    # QUERYING: in between, if there is a verified image, the server may say when it runs
     {
-        QUERY: QUERYING,
         OFFER: OFFERED,
         NO_IMAGE: IDLE,
         START: DOWNLOADING,
         VERIFIED: ENDING,
+        APPLY: ACTIVATING,
+        HOLD: WAITING,
+        COUNT: COUNTDOWN,
     },
     # OFFERED
-    {START: DOWNLOADING, COMPLETE: VERIFYING, NO_IMAGE: IDLE, VERIFIED: ENDING},
+    {START: DOWNLOADING, NO_IMAGE: IDLE, VERIFIED: ENDING, HOLD: WAITING},
     # DOWNLOADING
-    {
-        QUERY: QUERYING,
-        START: DOWNLOADING,
-        COMPLETE: VERIFYING,
-        REFUSED: REPORTING,
-        ABORTED: IDLE,
-        GIVE_UP: IDLE,
-    },
+    {QUERY: QUERYING, COMPLETE: VERIFYING, REFUSED: REPORTING, ABORTED: IDLE, GIVE_UP: IDLE},
     # VERIFYING
     {VERIFIED: ENDING, REFUSED: REPORTING},
     # REPORTING
@@ -96,10 +63,11 @@ TRANSITIONS = (
     # COUNTDOWN
     {APPLY: ACTIVATING, HOLD: WAITING, COUNT: COUNTDOWN, DUE: ACTIVATING},
     # ACTIVATING
-    {HOLD: WAITING, COUNT: COUNTDOWN, APPLY: ACTIVATING},
+    {APPLY: ACTIVATING, HOLD: WAITING, COUNT: COUNTDOWN},
 )
 
-# ImageUpgradeStatus (attribute 0x0006) as a view of the state: ZCL r8, 11.10.7.
+# ImageUpgradeStatus (attribute 0x0006) as a view of the state (ZCL r8, 11.10.7); while a query is on its
+# way the client shows what it would go back to.
 UPGRADE_STATUS = (0, 0, 0, 1, 1, 0, 2, 3, 4, 4)
 
 

@@ -44,7 +44,10 @@ class UpgradeFile:
         self.image_length = 0
 
     def feed(self, data, start, length):
-        """Take what is needed of data[start:start + length]; returns how many bytes. Rejected if malformed."""
+        """Take what is needed of data[start:start + length]; returns how many bytes.
+
+        Raises Rejected(MALFORMED_FILE); nothing can be fed after that but a reset().
+        """
         taken = 0
         while taken < length and not self.ready:
             self.head[self.fill] = data[start + taken]

@@ -38,11 +38,3 @@ TYPE_U32 = 0x23
 TYPE_ENUM8 = 0x30
 TYPE_STRING = 0x42
 TYPE_EUI64 = 0xF0
-
-
-def may_default_respond(broadcast, frame_control, general, command, status):
-    """True if a Default Response is due: to a unicast, never to a Default Response, and for success
-    only when the sender asked for it (ZCL r8, 2.5.12.2)."""
-    if broadcast or (general and command == DEFAULT_RESPONSE):
-        return False
-    return status != SUCCESS or not frame_control & NO_DEFAULT_RESPONSE

@@ -17,8 +17,9 @@ DEVICE_ANNOUNCE = 0x0013
 RESPONSE = 0x8000
 
 SUCCESS = 0x00
-INVALID_ENDPOINT = 0x82
+INVALID_REQUEST = 0x80
 DEVICE_NOT_FOUND = 0x81
+INVALID_ENDPOINT = 0x82
 NOT_SUPPORTED = 0x84
 
 _END_DEVICE = 2
@@ -39,22 +40,26 @@ def device_announce(device, tsn, out, at):
     return 12
 
 
-def answer(device, cluster, buf, at, end, out, start):
-    """The answer to one request, TSN included; 0 if none is due (it is itself a response)."""
+def answer(device, cluster, buf, at, end, broadcast, out, start):
+    """The answer to one request, TSN included; 0 if none is due: it is itself a response, a broadcast
+    that is not about this device, or a search for another one."""
     if cluster & RESPONSE or cluster == DEVICE_ANNOUNCE or end - at < 1:
         return 0
     out[start] = buf[at]
     body = start + 1
-    if cluster in (NWK_ADDRESS_REQUEST, IEEE_ADDRESS_REQUEST):
-        return 1 + _addresses(device, cluster, buf, at + 1, end, out, body)
+    if cluster == NWK_ADDRESS_REQUEST:
+        known = bytes(buf[at + 1 : end])[:8] == bytes(device.identity.eui64)
+        return 1 + _addresses(device, out, body) if known else 0
+    if cluster == IEEE_ADDRESS_REQUEST:
+        known = end - at >= 3 and u16(buf, at + 1) == device.address
+        return 1 + _addresses(device, out, body) if known else 0
     if end - at < 3:
-        out[body] = NOT_SUPPORTED
-        return 2
-    put16(out, body + 1, device.address)
+        out[body] = INVALID_REQUEST
+        return 0 if broadcast else 2
+    put16(out, body + 1, u16(buf, at + 1))
     if u16(buf, at + 1) != device.address:
         out[body] = DEVICE_NOT_FOUND
-        put16(out, body + 1, u16(buf, at + 1))
-        return 4
+        return 0 if broadcast else 4
     out[body] = SUCCESS
     if cluster == NODE_DESCRIPTOR_REQUEST:
         return 4 + _node_descriptor(device, out, body + 3)
@@ -74,18 +79,14 @@ def answer(device, cluster, buf, at, end, out, start):
         out[body + 3] = length
         return 5 + length
     out[body] = NOT_SUPPORTED
-    return 2
+    return 0 if broadcast else 2
 
 
-def _addresses(device, cluster, buf, at, end, out, body):
-    eui64 = device.identity.eui64
-    if cluster == NWK_ADDRESS_REQUEST:
-        known = end - at >= 8 and bytes(buf[at : at + 8]) == bytes(eui64)
-    else:
-        known = end - at >= 2 and u16(buf, at) == device.address
-    out[body] = SUCCESS if known else DEVICE_NOT_FOUND
-    out[body + 1 : body + 9] = eui64
-    put16(out, body + 9, device.address)
+def _addresses(device, out, at):
+    """Status, EUI64, short address."""
+    out[at] = SUCCESS
+    out[at + 1 : at + 9] = device.identity.eui64
+    put16(out, at + 9, device.address)
     return 11
 
 
