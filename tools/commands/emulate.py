@@ -12,7 +12,8 @@ from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors
 from tools import keys
 from tools.devices import IMAGE_TYPES
 from tools.emulator.emulator import Emulator, Options
-from tools.emulator.state_dir import StateDir, check_identity, make_device
+from tools.emulator.factory import check_identity, make_device
+from tools.emulator.state_dir import StateDir
 from tools.errors import Failed, UnusableArguments
 from tools.host_port import HostPort
 from tools.number import Number

@@ -14,7 +14,8 @@ from firmware_agent.store import state as store_state
 from firmware_agent.store.firmware_store import FirmwareStore
 from firmware_agent.trust import manifest
 from tools import files
-from tools.emulator.state_dir import StateDir, open_flash
+from tools.emulator.state_dir import StateDir
+from tools.emulator.stored import open_flash
 from tools.errors import Failed, UnusableArguments
 
 # In these the slot holds a whole image; in the others its bytes mean nothing.

@@ -17,6 +17,7 @@ from tools import layout
 from tools.commands import slots
 from tools.emulator.launcher import die_with
 from tools.emulator.state_dir import StateDir
+from tools.emulator.stored import open_flash
 from tools.errors import Failed
 
 HOST = "127.0.0.1"
@@ -153,7 +154,7 @@ class Device:
 
     def slots(self) -> dict[str, Any]:
         """As `hanota slots --json` shows them."""
-        return slots.report(slots.open_flash(self._state))
+        return slots.report(open_flash(self._state))
 
     def flash(self) -> bytes:
         """Every byte of its flash."""
