@@ -27,10 +27,10 @@ from tools.demo.images import V1, V2
 from tools.hub.images import load_image
 from tools.hub.session import DeviceAway, HubSession
 
-CONTACT_S = 20.0
-EVENT_S = 30.0
+CONTACT_S = 30.0
+EVENT_S = 60.0
 # Three hangs, each ended by the watchdog after 10 s, and boots in between.
-HANGS_S = 60.0
+HANGS_S = 120.0
 COMMAND_S = 90.0
 SESSIONS = 5
 VERSION_1, VERSION_2 = "0x00010000", "0x00020000"
