@@ -275,7 +275,10 @@ class Agent:
             self._refuse(Rejected(reject.FLASH_FAILED, str(failure)))
             return
         if known is None and store.manifest is not None:
-            self._board.emit("accepted", {"file_version": version_text(store.manifest.file_version)})
+            accepted = {"file_version": version_text(store.manifest.file_version)}
+            if store.manifest.unchecked:
+                accepted["unchecked"] = store.manifest.unchecked
+            self._board.emit("accepted", accepted)
         if result == RESTART:
             file.reset()
             next_offset = 0

@@ -1,13 +1,14 @@
 """P-256 keys on the host: PEM files, deterministic signatures, never a key printed."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from firmware_agent.trust.envelope import key_id
 from tools import files
@@ -61,16 +62,20 @@ def from_scalar(scalar: int) -> SigningKey:
     return SigningKey(ec.derive_private_key(scalar, ec.SECP256R1()))
 
 
-def generate(directory: Path) -> tuple[Path, Path]:
-    """Write a new key pair into ``directory`` (made if missing); never over a file that exists."""
+def generate(directory: Path, passphrase: bytes | None = None) -> tuple[Path, Path]:
+    """Write a new key pair into ``directory`` (made if missing); never over a file that exists.
+
+    passphrase: protects the private key, PKCS#8 in either case.
+    """
     private_path, public_path = directory / PRIVATE_NAME, directory / PUBLIC_NAME
     for path in (private_path, public_path):
         if path.exists() or path.is_symlink():
             raise Failed(f"{path} exists: keygen does not overwrite keys; give another --out")
     key = ec.generate_private_key(ec.SECP256R1())
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase is not None:
+        protection = serialization.BestAvailableEncryption(passphrase)
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -96,17 +101,40 @@ def _create(path: Path, data: bytes, mode: int) -> None:
         file.write(data)
 
 
-def load_private(path: Path) -> SigningKey:
-    """The signing key in a PEM file."""
+def load_private(path: Path, passphrase: Callable[[], bytes] | None = None) -> SigningKey:
+    """The signing key in a PEM file. ``passphrase`` is called if the key is protected by one."""
+    data = files.read(path, _FILE_MAXIMUM)
     try:
-        key = serialization.load_pem_private_key(files.read(path, _FILE_MAXIMUM), password=None)
-    except TypeError as error:
-        raise UnusableArguments(f"{path}: the key is protected by a passphrase; use one without") from error
+        key = _load_private(path, data, passphrase)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise UnusableArguments(f"{path}: not a private key in PEM; make one with hanota keygen") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
         raise UnusableArguments(f"{path}: not a P-256 key; make one with hanota keygen")
     return SigningKey(key)
+
+
+def _load_private(path: Path, data: bytes, passphrase: Callable[[], bytes] | None):
+    try:
+        return serialization.load_pem_private_key(data, password=None)
+    except TypeError:  # what the library says of a key that wants a passphrase
+        pass
+    if passphrase is None:
+        raise UnusableArguments(f"{path}: the key is protected by a passphrase; give --passphrase-file")
+    try:
+        return serialization.load_pem_private_key(data, password=passphrase())
+    except ValueError as error:
+        raise Failed(f"{path}: the passphrase does not open it") from error
+
+
+def verify(public_key: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether ``signature`` (r || s) over ``message`` is good."""
+    key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public_key)
+    r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
+    try:
+        key.verify(encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        return False
+    return True
 
 
 def load_public(path: Path) -> bytes:
