@@ -1,0 +1,280 @@
+"""The upgrade client: answers that are none, servers that stop, and servers that set the pace."""
+
+from firmware_agent.protocol import session as ss
+from firmware_agent.protocol import states
+from tests.portable.scripted import (
+    BLOCK,
+    BLOCK_REQUEST,
+    END,
+    HOUR,
+    IMAGE,
+    NEW,
+    NOW,
+    OLD,
+    QUERY,
+    Rig,
+    block,
+    block_status,
+    default_response,
+    gaps,
+    notify,
+    offer,
+    wait_for_data,
+)
+
+DAY = 24 * HOUR
+
+
+# Blocks that are not the answer
+
+
+def test_blocks_that_do_not_answer_the_request_are_ignored_and_counted():
+    data = IMAGE[63:126]
+    for frame in (
+        block(0, data),
+        block(62, data),
+        block(126, data),
+        block(63 + 0x100, data),
+        block(63 + 0x01000000, data),
+        block(63, data, version=NEW + 1),
+        block(63, data, version=OLD),
+        block(63, data, manufacturer=0x9999),
+        block(63, data, image_type=0x0085),
+        block(63, b""),
+        block(63, b"", size=5),
+        block(63, data[:10], size=11),
+        block(63, data + b"x"),
+        block(63, bytes(200)),
+        block(63, data)[:10],
+        block(63, data)[:4],
+    ):
+        rig = Rig().downloading(1)
+        rig.take()
+        rig.hear(frame)
+        assert rig.client.ignored == 1 and rig.quiet() and bytes(rig.file) == IMAGE[:63]
+        rig.pass_time(3000)
+        assert rig.answer().offset == 63
+        assert bytes(rig.file) == IMAGE[:126]
+
+
+def test_bytes_behind_the_data_of_a_block_are_not_taken():
+    rig = Rig().downloading()
+    rig.take()
+    rig.hear(block(0, IMAGE[:10] + b"more", size=10))
+    assert bytes(rig.file) == IMAGE[:10]
+
+
+def test_zero_length_blocks_for_ever_end_in_back_off():
+    """herdsman sends success blocks of length 0 for ever when asked for nothing or past the end."""
+    rig = Rig(block_tries=10).downloading(1)
+    for _ in range(2000):
+        rig.hear(block(63, b""))
+        if rig.state != states.DOWNLOADING:
+            break
+        rig.pass_time(50)
+    assert rig.state == states.IDLE and rig.client.base == ss.DOWNLOAD
+    assert len(rig.asked) == 10
+
+
+def test_empty_block_response_is_malformed():
+    rig = Rig().downloading()
+    rig.take()
+    rig.hear(b"\x19\x03\x05")
+    assert rig.take_reply()[12:] == b"\x10\x03\x0b\x05\x80" and rig.state == states.DOWNLOADING
+
+
+def test_block_that_was_not_asked_for_is_ignored():
+    rig = Rig()
+    rig.hear(block(0, IMAGE[:50]))
+    assert rig.quiet() and rig.client.ignored == 1
+    rig = Rig().verifying()
+    rig.hear(block(0, IMAGE[:50]))
+    rig.hear(block_status(0x95))
+    assert rig.quiet() and rig.client.ignored == 2 and rig.state == states.VERIFYING
+
+
+# The server stops
+
+
+def test_abort_keeps_progress():
+    rig = Rig(back_off=30000).downloading(4)
+    rig.take()
+    rig.hear(block_status(0x95))
+    assert rig.state == states.IDLE and rig.quiet() and rig.client.upgrade_status() == 0
+    rig.hear(notify())
+    assert rig.take().command == QUERY
+    rig.on_offer = "go on"
+    rig.hear(offer())
+    assert rig.take().offset == 252
+
+
+def test_abort_without_a_new_notify_is_followed_by_a_query_after_the_back_off():
+    rig = Rig(back_off=30000).downloading(4)
+    rig.take()
+    rig.hear(block_status(0x95))
+    rig.pass_time(29999)
+    assert rig.quiet()
+    rig.pass_time(1)
+    assert rig.take().command == QUERY
+
+
+def test_malformed_and_unknown_block_status_stop_but_keep_progress():
+    """zigpy says 0x80 to an offset past the end."""
+    for status in (0x80, 0x81, 0x98, 0x7E, 0x01, 0xFF):
+        rig = Rig().downloading(4)
+        rig.take()
+        rig.hear(block_status(status))
+        assert rig.state == states.IDLE and rig.client.base == ss.DOWNLOAD
+
+
+def test_default_response_to_a_block_request_stops_but_keeps_progress():
+    for status in (0x80, 0x81, 0x98):
+        rig = Rig().downloading(4)
+        rig.take()
+        rig.hear(default_response(BLOCK_REQUEST, status))
+        assert rig.state == states.IDLE and rig.client.base == ss.DOWNLOAD and rig.quiet()
+
+
+def test_default_response_to_a_query_ends_it():
+    rig = Rig()
+    rig.query()
+    rig.hear(default_response(QUERY, 0x81))
+    assert rig.state == states.IDLE and rig.quiet()
+
+
+def test_other_default_responses_are_ignored_and_never_answered():
+    for command, status in ((BLOCK_REQUEST, 0), (QUERY, 0x81), (END, 0x80), (BLOCK, 0x80)):
+        rig = Rig().downloading(4)
+        rig.take()
+        rig.hear(default_response(command, status))
+        rig.hear(b"\x18\x09\x0b")
+        assert rig.state == states.DOWNLOADING and rig.quiet()
+        assert rig.client.ignored == 1
+
+
+# Wishes of the server about pace
+
+
+def paced(frame, **settings):
+    """Milliseconds from the WAIT_FOR_DATA ``frame`` to the next block request."""
+    rig = Rig(**settings).downloading(2)
+    rig.take()
+    rig.pass_time(400)
+    rig.hear(frame)
+    assert rig.quiet() and rig.state == states.DOWNLOADING
+    began = rig.now
+    rig.pass_time(3 * HOUR)
+    request = rig.asked[0]
+    assert request.offset == 126
+    return request.time - began
+
+
+def test_wait_for_data_with_absolute_times():
+    assert paced(wait_for_data(NOW, NOW + 7)) == 7000
+
+
+def test_wait_for_data_with_a_relative_time():
+    assert paced(wait_for_data(0, 90)) == 90000
+
+
+def test_wait_for_data_of_zero_uses_the_minimum_block_period():
+    assert paced(wait_for_data(NOW, NOW, 1000)) == 1000 - 400
+    assert paced(wait_for_data(NOW, NOW), shortest_wait=50) == 50
+
+
+def test_wait_for_data_with_times_the_wrong_way():
+    assert paced(wait_for_data(NOW, NOW - 1), senseless_wait=300000) == 300000
+
+
+def test_wait_for_data_is_capped():
+    assert paced(wait_for_data(0, 3601), longest_wait=HOUR) == HOUR
+    assert paced(wait_for_data(0, 0xFFFFFFFF), longest_wait=HOUR) == HOUR
+
+
+def test_wait_for_data_with_a_period_sets_the_attribute():
+    for period, value in ((None, 0), (0, 0), (250, 250), (0xFFFE, 0xFFFE), (0xFFFF, 0xFFFE)):
+        rig = Rig(minimum_block_period=77).downloading()
+        rig.take()
+        rig.hear(wait_for_data(0, 1, period))
+        assert rig.client.download.minimum_block_period == value
+    assert paced(wait_for_data(0, 1, 5000)) == 5000 - 400
+    assert paced(wait_for_data(0, 6, 5000)) == 6000
+
+
+def test_wait_for_data_is_no_error():
+    rig = Rig(block_tries=3).downloading(2)
+    for _ in range(50):
+        rig.take()
+        rig.hear(wait_for_data(0, 10))
+        rig.pass_time(10000)
+    assert rig.answer().offset == 126
+
+
+def test_wait_for_data_is_not_shortened_by_a_notify():
+    rig = Rig().downloading(2)
+    rig.take()
+    rig.hear(wait_for_data(0, 60))
+    rig.pass_time(10000)
+    rig.hear(notify())
+    assert rig.take().command == QUERY
+    rig.on_offer = "go on"
+    rig.hear(offer())
+    rig.pass_time(49999)
+    assert rig.quiet()
+    rig.pass_time(1)
+    assert rig.take().offset == 126
+
+
+def test_short_wait_for_data_is_malformed():
+    for length in range(4, 12):
+        rig = Rig().downloading()
+        rig.take()
+        rig.hear(wait_for_data(0, 60)[:length])
+        assert rig.take_reply()[12:] == b"\x10\x03\x0b\x05\x80"
+        assert rig.state == states.DOWNLOADING and rig.client.poll_timeout() == 3000
+
+
+def test_minimum_block_period_is_obeyed_to_the_millisecond():
+    rig = Rig(minimum_block_period=300).downloading()
+    times = []
+    for i in range(10):
+        times.append(rig.take().time)
+        rig.pass_time(i)
+        rig.hear(block(i * 63, IMAGE[i * 63 : i * 63 + 63]))
+        assert rig.quiet()
+        rig.pass_time(300 - i - 1)
+        assert rig.quiet()
+        rig.pass_time(1)
+    assert gaps(times) == 9 * [300]
+
+
+def test_slow_answers_owe_nothing_to_the_minimum_block_period():
+    rig = Rig(minimum_block_period=300).downloading()
+    rig.pass_time(500)
+    rig.answer()
+    assert rig.take().time == rig.now
+
+
+def test_retries_obey_the_minimum_block_period():
+    rig = Rig(minimum_block_period=60000).downloading()
+    rig.take()
+    rig.pass_time(59999)
+    assert rig.quiet()
+    rig.pass_time(1)
+    assert rig.take().offset == 0
+
+
+def test_minimum_block_period_goes_back_to_its_default_when_the_download_ends():
+    for end in ("complete", "refused"):
+        rig = Rig(minimum_block_period=5).downloading()
+        rig.take()
+        rig.hear(wait_for_data(0, 0, 250))
+        assert rig.client.download.minimum_block_period == 250
+        rig.pass_time(250)
+        if end == "complete":
+            while rig.asked:
+                rig.answer()
+                rig.pass_time(250)
+        else:
+            rig.client.refused(0x96)
+        assert rig.client.download.minimum_block_period == 5
