@@ -55,7 +55,8 @@ def test_abort_drops_the_frame():
 
 
 def test_noise_between_frames():
-    out, receiver = frames_of(b"boot banner\r\n" + framed(b"one.") + b"MicroPython v1.29\r\n" + framed(b"two."))
+    wire = b"boot banner\r\n" + framed(b"one.") + b"MicroPython v1.29\r\n" + framed(b"two.")
+    out, receiver = frames_of(wire)
     assert out == [b"one.", b"two."] and receiver.dropped == 1
 
 
