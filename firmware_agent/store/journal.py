@@ -7,6 +7,7 @@
   programmed behind it, and no decision rests on whether flash "reads erased".
 - That first record repeats the state it was read from, with a sequence number 16 ahead. Should a
   torn record, unreadable at this boot, become readable later, its number is lower: it stays dead.
+- The first state record of a bank holds the trust anchors; one behind it only if they changed.
 - The bank that holds the truth is never the one erased. A bank that does not keep a record is passed over.
 
 A state record ends in a CRC-32. A progress record is written in the block path, where nothing may
@@ -25,7 +26,10 @@ from . import state as _state
 _SESSION_STEP = 16  # more than the records that one commit may leave behind unreadable
 _PROGRESS_KIND = 0x50
 _PROGRESS_SIZE = 16
-_CRC_AT = _state.RECORD_SIZE - 4
+
+
+def _crc_at(full):
+    return (_state.FULL_RECORD_SIZE if full else _state.RECORD_SIZE) - _state.CRC_SIZE
 
 
 def _padded(size, write_size):
@@ -37,20 +41,19 @@ class Journal:
 
     def __init__(self, area):
         self._area = area
-        self._state_size = _padded(_state.RECORD_SIZE, area.write_size)
+        full_size = _padded(_state.FULL_RECORD_SIZE, area.write_size)
         self._progress_size = _padded(_PROGRESS_SIZE, area.write_size)
-        self._bank_units = (self._state_size + self._progress_size + area.erase_size - 1) // area.erase_size
+        self._bank_units = (full_size + self._progress_size + area.erase_size - 1) // area.erase_size
         self._bank_size = self._bank_units * area.erase_size
         self._banks = area.units // self._bank_units
         if self._banks < 2:
             raise ValueError("the journal needs two banks of %d bytes" % self._bank_size)
-        self._record = bytearray(self._state_size)
-        self._check = bytearray(self._state_size)
-        self._state_views = (memoryview(self._record), memoryview(self._check))
-        self._progress_views = (
-            memoryview(self._record)[: self._progress_size],
-            memoryview(self._check)[: self._progress_size],
-        )
+        self._record = bytearray(full_size)
+        self._check = bytearray(full_size)
+        self._full_views = self._views(full_size)
+        self._short_views = self._views(_padded(_state.RECORD_SIZE, area.write_size))
+        self._progress_views = self._views(self._progress_size)
+        self._anchors = None  # those that a short record would have in this bank
         self._bank = -1  # the bank of the newest state record
         self._position = 0  # where the next record goes in it; 0: this session has not written yet
 
@@ -61,13 +64,16 @@ class Journal:
         for bank in range(self._banks):
             position = 0
             current = -1
+            found.anchors = None
             while True:
-                if self._read_state(bank, position, found):
-                    position += self._state_size
+                size = self._read_state(bank, position, found)
+                if size:
+                    position += size
                     current = found.sequence
                     if current > best:
                         best = current
                         state.unpack_from(self._record)
+                        state.anchors = found.anchors
                         self._bank = bank
                 elif self._read_progress(bank, position):
                     position += self._progress_size
@@ -85,21 +91,23 @@ class Journal:
         FlashError if no bank but the one that holds the truth keeps the record: that one stays.
         """
         state.sequence += 1 if self._position else _SESSION_STEP
-        self._pack(state)
-        needed = min(self._state_size + room * self._progress_size, self._bank_size)
-        if self._position and self._position + needed <= self._bank_size:
-            if self._append(self._bank, self._position, self._state_views):
-                return
-            # Never twice the same number: the part may yet find the bad copy readable.
-            state.sequence += 1
-            self._pack(state)
+        if self._position:
+            views = self._pack(state, state.anchors != self._anchors)
+            needed = min(len(views[0]) + room * self._progress_size, self._bank_size)
+            if self._position + needed <= self._bank_size:
+                if self._append(self._bank, self._position, views):
+                    self._anchors = state.anchors
+                    return
+                # Never twice the same number: the part may yet find the bad copy readable.
+                state.sequence += 1
         newest = self._bank
         for step in range(1, min(self._banks, _SESSION_STEP // 2)):
             bank = (newest + step) % self._banks
-            if self._erase(bank) and self._append(bank, 0, self._state_views):
+            views = self._pack(state, True)
+            if self._erase(bank) and self._append(bank, 0, views):
+                self._anchors = state.anchors
                 return
             state.sequence += 1
-            self._pack(state)
         # Nothing may follow a bad record in its bank: the next commit starts another.
         self._position = 0
         raise FlashError(DEVICE, 0)
@@ -129,11 +137,19 @@ class Journal:
             self._position = 0
             self.commit(state)
 
-    def _pack(self, state):
+    def _views(self, size):
+        return memoryview(self._record)[:size], memoryview(self._check)[:size]
+
+    def _pack(self, state, full):
+        """The record into self._record; returns the views of it."""
         record = self._record
         record[:] = bytes(len(record))
-        state.pack_into(record)
-        struct.pack_into("<I", record, _CRC_AT, crc32(self._state_views[0][:_CRC_AT]))
+        state.pack_into(record, full)
+        struct.pack_into("<I", record, _crc_at(full), self._crc(full))
+        return self._full_views if full else self._short_views
+
+    def _crc(self, full):
+        return crc32(self._full_views[0][: _crc_at(full)])
 
     def _erase(self, bank):
         try:
@@ -159,13 +175,20 @@ class Journal:
         return True
 
     def _read_state(self, bank, position, found):
-        """The good state record there into ``found`` and self._record; False if there is none."""
-        if position + self._state_size > self._bank_size:
-            return False
-        self._area.read(bank * self._bank_size + position, self._state_views[0])
-        return crc32(self._state_views[0][:_CRC_AT]) == _unsigned(
-            self._record, _CRC_AT, 4
-        ) and found.unpack_from(self._record)
+        """The good state record there into ``found`` and self._record; its size, 0 if there is none."""
+        for full in (False, True):
+            view = (self._full_views if full else self._short_views)[0]
+            if position + len(view) > self._bank_size:
+                return 0
+            self._area.read(bank * self._bank_size + position, view)
+            if _state.is_full(view) == full:
+                break
+        else:
+            return 0
+        if self._crc(full) != _unsigned(view, _crc_at(full), _state.CRC_SIZE) or not found.unpack_from(view):
+            return 0
+        # A short record lives from the one before it in its bank.
+        return 0 if found.anchors is None else len(view)
 
     def _read_progress(self, bank, position):
         """The good progress record there into self._record; False if there is none."""

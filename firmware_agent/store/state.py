@@ -1,7 +1,9 @@
 """What must survive a power cut, as one record: the store's whole state.
 
 Every state record carries everything, so a transition is one program operation: it happened or it
-did not. Layout in docs/store.md; integers little-endian.
+did not. Only the trust anchors, which hardly ever change and are three times as long as all the rest,
+may be left out: a record without them has those of the record before it. Layout in docs/store.md;
+integers little-endian.
 """
 
 import struct
@@ -24,10 +26,14 @@ _FORMAT = "<BBBBIIBBBBHHIIHBBII32sIIBBH"
 _KIND = 0x53
 _VERSION = 2
 _FIELDS_SIZE = struct.calcsize(_FORMAT)
-RECORD_SIZE = _FIELDS_SIZE + PACKED_SIZE + 4
+CRC_SIZE = 4
+RECORD_SIZE = _FIELDS_SIZE + CRC_SIZE
+FULL_RECORD_SIZE = _FIELDS_SIZE + PACKED_SIZE + CRC_SIZE
 
 _FLAG_ACCEPTED = 1
 _FLAG_HOLD = 2
+_FLAG_ANCHORS = 4  # the record holds the trust anchors
+_FLAGS_AT = 15
 
 NO_IDENTITY = bytes(32)
 
@@ -88,8 +94,8 @@ class State:
         self.identity = NO_IDENTITY
         self.durable = 0
 
-    def pack_into(self, buf):
-        """Write all of the record before the CRC; the journal adds the CRC."""
+    def pack_into(self, buf, full):
+        """Write all of the record before the CRC, which the journal adds; full: with the trust anchors."""
         struct.pack_into(
             _FORMAT,
             buf,
@@ -103,7 +109,9 @@ class State:
             self.trial_boots,
             self.trial_crashes,
             self.reason,
-            (_FLAG_ACCEPTED if self.accepted else 0) | (_FLAG_HOLD if self.hold else 0),
+            (_FLAG_ACCEPTED if self.accepted else 0)
+            | (_FLAG_HOLD if self.hold else 0)
+            | (_FLAG_ANCHORS if full else 0),
             self.manufacturer_code,
             self.image_type,
             self.file_version,
@@ -120,10 +128,12 @@ class State:
             0,
             self.profile,
         )
-        buf[_FIELDS_SIZE : _FIELDS_SIZE + PACKED_SIZE] = self.anchors
+        if full:
+            buf[_FIELDS_SIZE : _FIELDS_SIZE + PACKED_SIZE] = self.anchors
 
     def unpack_from(self, buf):
-        """Read a record whose CRC was right. False if it is of another kind or version."""
+        """Read a record whose CRC was right; one without trust anchors leaves them as they are. False if it
+        is of another kind or version."""
         fields = struct.unpack_from(_FORMAT, buf, 0)
         if fields[0] != _KIND or fields[1] != _VERSION or fields[2] > 1 or fields[3] >= UPDATED:
             return False
@@ -150,5 +160,11 @@ class State:
         self.rejected_size = fields[21]
         self.rejected_reason = fields[22]
         self.profile = fields[24]
-        self.anchors = bytes(buf[_FIELDS_SIZE : _FIELDS_SIZE + PACKED_SIZE])
+        if is_full(buf):
+            self.anchors = bytes(buf[_FIELDS_SIZE : _FIELDS_SIZE + PACKED_SIZE])
         return True
+
+
+def is_full(buf):
+    """Whether the record in ``buf`` says that it holds the trust anchors."""
+    return bool(buf[_FLAGS_AT] & _FLAG_ANCHORS)

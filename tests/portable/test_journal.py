@@ -5,7 +5,7 @@ from struct import pack_into
 
 from firmware_agent.store import state as states
 from firmware_agent.store.journal import Journal
-from firmware_agent.store.state import RECORD_SIZE, State
+from firmware_agent.store.state import FULL_RECORD_SIZE, RECORD_SIZE, State
 from hal.flash import FlashArea, FlashError
 from hal.sim.cut_flash import BITS, ERASE, FLICKER, NOTHING, PREFIX, PROGRAM, CutFlash, PowerCut, Random
 from tests.portable.bench import raises
@@ -89,8 +89,8 @@ def test_every_field_comes_back():
 
 def test_a_record_of_another_kind_version_or_meaning_is_none():
     for at, value in ((0, 0x54), (1, 99), (2, 2), (3, states.UPDATED), (3, 8)):
-        record = bytearray(RECORD_SIZE)
-        full_state().pack_into(record)
+        record = bytearray(FULL_RECORD_SIZE)
+        full_state().pack_into(record, True)
         assert State().unpack_from(record)
         record[at] = value
         assert not State().unpack_from(record), at
@@ -123,12 +123,13 @@ def test_each_session_starts_a_fresh_bank_with_a_number_16_ahead():
         banks.append(device.flash.log[0][1] // SIZE)
         device.commit(version)
         assert device.state.sequence == before + 17
-        assert device.flash.log[2][:2] == (PROGRAM, banks[-1] * SIZE + len_of_state())
+        assert device.flash.log[2][:2] == (PROGRAM, banks[-1] * SIZE + FULL)
     assert banks == [0, 1, 2, 3, 0, 1]
 
 
-def len_of_state():
-    return (RECORD_SIZE + WRITE - 1) // WRITE * WRITE
+FULL = (FULL_RECORD_SIZE + WRITE - 1) // WRITE * WRITE  # a bank's first state record
+SHORT = (RECORD_SIZE + WRITE - 1) // WRITE * WRITE  # those behind it
+IN_A_BANK = 1 + (SIZE - FULL) // SHORT
 
 
 def test_a_full_bank_is_left_for_the_next_and_the_truth_is_never_erased():
@@ -144,7 +145,7 @@ def test_a_full_bank_is_left_for_the_next_and_the_truth_is_never_erased():
                 truth = address // SIZE
     assert device.version() == 199
     # Each bank of 1 KiB holds as many records as fit, and is erased once for them.
-    assert device.flash.erases == (200 + SIZE // len_of_state() - 1) // (SIZE // len_of_state())
+    assert device.flash.erases == (200 + IN_A_BANK - 1) // IN_A_BANK
 
 
 def test_room_for_progress_is_made_at_once_so_that_the_block_path_never_changes_banks():
@@ -160,7 +161,7 @@ def test_room_for_progress_is_made_at_once_so_that_the_block_path_never_changes_
     # More than a bank holds is as much as a bank holds.
     device.journal.commit(device.state, 1000)
     device.flash.log = []
-    for n in range((SIZE - len_of_state()) // PROGRESS):
+    for n in range((SIZE - FULL) // PROGRESS):
         device.journal.progress(device.state, n)
     assert ERASE not in [entry[0] for entry in device.flash.log]
 
@@ -185,7 +186,7 @@ def test_progress_of_another_record_counts_for_nothing():
     device.commit(1)
     device.journal.progress(device.state, 4096)
     # As if it had been written behind another state record.
-    at = len_of_state()
+    at = FULL
     device.memory[at + 4] ^= 1
     device.memory[at + 12] ^= 1
     assert device.reset().state.durable == 0
@@ -214,30 +215,63 @@ def subset(before, after, chance):
 
 
 def test_a_state_record_cut_after_any_byte_is_as_if_it_had_never_been():
-    for cut in range(RECORD_SIZE + 1):
-        device = Device()
-        device.commit(1)
-        torn_commit(device, lambda before, after, cut=cut: after[:cut] + before[cut:])
-        whole = device.version() == 2
-        # The CRC's last bytes may read as erased ones do.
-        assert whole == (cut == RECORD_SIZE) or cut > RECORD_SIZE - 4, cut
-        assert device.found and device.state.rejected_version in (1, 2)
+    for size, fresh in ((RECORD_SIZE, False), (FULL_RECORD_SIZE, True)):
+        for cut in range(size + 1):
+            device = Device()
+            device.commit(1)
+            if fresh:
+                device.reset()
+            torn_commit(device, lambda before, after, cut=cut: after[:cut] + before[cut:])
+            version = device.version()
+            # The CRC's last bytes may read as erased ones do.
+            assert version == (2 if cut == size else 1) or cut > size - 4 and version == 2, (size, cut)
 
 
 def test_a_state_record_of_any_part_of_its_bits_is_as_if_it_had_never_been():
     chance = Random(3)
-    for _ in range(300):
-        device = Device()
+    for fresh in (False, True):
+        for _ in range(200):
+            device = Device()
+            device.commit(1)
+            if fresh:
+                device.reset()
+            torn_commit(device, lambda before, after: subset(before, after, chance))
+            assert device.version() == 1
+
+
+def test_trust_anchors_are_written_first_in_a_bank_and_when_they_change():
+    device = Device()
+    lengths = []
+    for anchors in (b"1", b"1", b"2", b"2", b"1"):
+        device.state.anchors = anchors * len(device.state.anchors)
         device.commit(1)
-        torn_commit(device, lambda before, after: subset(before, after, chance))
-        assert device.version() == 1
+        lengths.append(device.flash.log[-1][2])
+        expected = device.state.anchors
+        durable = len(lengths) * 4096
+        device.journal.progress(device.state, durable)
+        state = State()
+        Journal(FlashArea(device.flash, 0, 4, WRITE)).load(state)
+        assert (state.anchors, state.durable) == (expected, durable)
+    # The fourth has the third's, but does not fit its bank any more.
+    assert lengths == [FULL, SHORT, FULL, FULL, FULL]
+
+
+def test_a_record_without_trust_anchors_needs_one_before_it_in_its_bank():
+    device = Device()
+    device.commit(1)
+    device.commit(2)
+    # As if the first record of the bank could not be read any more.
+    short = bytes(device.memory[FULL : FULL + SHORT])
+    device.memory[:] = b"\xff" * len(device.memory)
+    device.memory[:SHORT] = short
+    assert device.version() is None
 
 
 def test_a_progress_record_without_any_one_of_its_bits_is_none():
     device = Device()
     device.commit(1)
     device.journal.progress(device.state, 0x5A3C96)
-    at = len_of_state()
+    at = FULL
     whole = bytes(device.memory[at : at + PROGRESS])
     assert device.reset().state.durable == 0x5A3C96
     cleared = 0
@@ -256,7 +290,7 @@ def test_a_progress_record_of_any_part_of_its_bits_is_whole_or_none():
     device = Device()
     device.commit(1)
     device.journal.progress(device.state, 4096)
-    at = len_of_state() + PROGRESS
+    at = FULL + PROGRESS
     device.journal.progress(device.state, 8192)
     whole = bytes(device.memory[at : at + PROGRESS])
     chance = Random(5)
@@ -414,10 +448,10 @@ def test_a_copy_that_was_given_up_never_has_the_number_of_the_one_that_counts():
     device.journal.progress(device.state, 4096)
     # The bad copies read well after all.
     for bank in (1, 2):
-        for address in range(bank * SIZE, bank * SIZE + RECORD_SIZE):
+        for address in range(bank * SIZE, bank * SIZE + FULL_RECORD_SIZE):
             device.memory[address] = device.memory[3 * SIZE + address % SIZE]
         device.memory[bank * SIZE + 4] -= 3 - bank  # their own numbers, and so their own CRC
-        at = bank * SIZE + RECORD_SIZE - 4
+        at = bank * SIZE + FULL_RECORD_SIZE - 4
         pack_into("<I", device.memory, at, crc32(bytes(device.memory[bank * SIZE : at])))
     device.flash.stuck = ()
     assert device.version() == 2 and device.state.durable == 4096
@@ -430,5 +464,4 @@ def test_wear_one_erase_a_session_and_one_for_each_full_bank():
             device.reset()
             for version in range(commits):
                 device.commit(version)
-        in_a_bank = SIZE // len_of_state()
-        assert device.flash.erases == sessions * ((commits + in_a_bank - 1) // in_a_bank)
+        assert device.flash.erases == sessions * ((commits + IN_A_BANK - 1) // IN_A_BANK)
