@@ -142,7 +142,8 @@ class Explorer:
         self._shares = shares
         self._size = size
         versions = (stories.FACTORY, stories.NEW, stories.NEWER)
-        self._oracle = Oracle(geometry, {version: stories.image(version, size) for version in versions})
+        approved = {version: stories.image(version, size) for version in versions}
+        self._oracle = Oracle(geometry, approved, story.refused_in_download)
         self._rules = device_rules(geometry)
         self._most_failures = most_failures
         self._seen: set = set()
@@ -211,6 +212,7 @@ class Explorer:
         what it leaves is in self._memory_left.
         """
         cause = boot.POWER_ON
+        settled = False
         number = 0
         while True:
             life_events: list = []
@@ -250,13 +252,15 @@ class Explorer:
                 self._oracle.fetched(hub, past, cut_before)
             self._oracle.at_end_of_life(life, past)
             yield number, life
-            if life.end == world.SETTLED:
+            if life.end == world.SETTLED and settled:
+                # What holds only until the power goes is no end: so it was switched off and on once more.
                 self._oracle.at_end(life, past, self._story)
                 return
-            cause = life.end
-            cut_before = False
+            settled = life.end == world.SETTLED
+            cause = boot.POWER_ON if settled else life.end
+            cut_before = life.end == boot.POWER_ON
             number += 1
-            key = (bytes(memory), hub.key(), cause)
+            key = (bytes(memory), hub.key(), cause, settled)
             if stop is None and path:
                 digest = hash(key)
                 if digest in self._seen:
@@ -289,6 +293,7 @@ class Explorer:
                         self._oracle.fetched(server, then, bool(path) and number == 0)
                     else:
                         server.served = []
+                        server.kinds = []
                 except Violation as violation:
                     self._fail((*path, cut), str(violation))
                 self._oracle.at_cut_of_life(life_events, then)

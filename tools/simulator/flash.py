@@ -17,6 +17,7 @@ PROGRAM = "program"
 
 _EARLY = 0.045
 _LATE = 0.0035
+_LAST_BITS = 0.02  # of a program's bits: about one in a small record
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ def torn(operation: Operation, chance: random.Random) -> Iterator[tuple[str, byt
         mixed = _mixed(before[inside : inside + 1], after[inside : inside + 1], 0.5, chance)
         yield "inside", after[:inside] + mixed + before[inside + 1 :]
         yield "bits", _mixed(before, after, 0.5, chance)
+        yield "late", _mixed(before, after, 1 - _LAST_BITS, chance)
     else:
         middle = len(after) // 2
         yield "early", _mixed(before, after, _EARLY, chance)

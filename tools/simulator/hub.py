@@ -8,6 +8,7 @@ import struct
 
 _HEADER = struct.Struct("<BBHHBBHH")
 _OTA = 0x0019
+_DEVICE_ANNOUNCE = 0x0013
 _PROFILE = 0x0104
 _BLOCK = 50
 
@@ -26,7 +27,9 @@ class SimHub:
         self.abort_after = -1  # blocks until one ABORT; -1: never
         self.replace_after = -1  # blocks until ``replacement`` is offered instead
         self.replacement = b""
-        self.reported: list[tuple[int, bytes]] = []  # Upgrade End: status, identity
+        self.kinds: list[str] = []  # requests that nobody looked at yet: "query", "block", "end"
+        self.flickers = 0  # how often the home's power fails during a trial
+        self.asked = 0  # queries and Upgrade Ends that came
         self.served: list[tuple[int, int, int]] = []
         self.tsn = 0
 
@@ -40,13 +43,13 @@ class SimHub:
         """The same server in the same state."""
         other = SimHub(self.address)
         other.__dict__.update(self.__dict__)
-        other.reported = list(self.reported)
         other.served = list(self.served)
+        other.kinds = list(self.kinds)
         return other
 
     def key(self) -> tuple:
         """What of its state can make a difference to the device."""
-        return self.version, self.abort_after, self.replace_after
+        return self.identity, self.abort_after, self.replace_after, self.flickers
 
     def notify(self) -> bytes:
         """A unicast Image Notify."""
@@ -60,15 +63,20 @@ class SimHub:
         """Frames in answer to one of the device's."""
         cluster = struct.unpack_from("<H", frame, 8)[0]
         zcl = frame[12:]
+        if cluster == _DEVICE_ANNOUNCE:
+            return [self.read_version()]
         if cluster != _OTA or len(zcl) < 3 or zcl[0] & 3 != 1:
             return []
         tsn, command, payload = zcl[1:2], zcl[2], zcl[3:]
         if command == 0x01:
+            self.asked += 1
+            self.kinds.append("query")
             return [self._frame(b"\x19" + tsn + b"\x02" + self._answer_query(payload))]
         if command == 0x03:
             return self._answer_block(tsn, payload)
         if command == 0x06:
-            self.reported.append((payload[0], payload[1:9]))
+            self.asked += 1
+            self.kinds.append("end")
             if payload[0] != 0:
                 return [self._frame(b"\x18" + tsn + b"\x0b\x06\x00")]
             return [self._frame(b"\x19" + tsn + b"\x07" + payload[1:9] + bytes(8))]
@@ -81,6 +89,7 @@ class SimHub:
         return b"\x00" + self.identity + struct.pack("<I", len(self.image))
 
     def _answer_block(self, tsn: bytes, payload: bytes) -> list[bytes]:
+        self.kinds.append("block")
         if self.replace_after == 0:
             self.replace_after = -1
             self.offer(self.replacement)

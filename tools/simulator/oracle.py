@@ -27,18 +27,31 @@ class Past:
     fetched: dict[int, int] = field(default_factory=dict)  # version: end of what the last life was served
     accepted: frozenset[int] = frozenset()
     twice: int = 0  # the most bytes that one cut fetched twice
+    loading: bool = False  # the last request of the life before was for a block, and it was served
 
     def copy(self) -> "Past":
-        return Past(self.boots, self.counter, self.confirmed, dict(self.fetched), self.accepted, self.twice)
+        return Past(
+            self.boots,
+            self.counter,
+            self.confirmed,
+            dict(self.fetched),
+            self.accepted,
+            self.twice,
+            self.loading,
+        )
 
 
 class Oracle:
     """For one geometry; ``images``: the approved Manufacturer Images by version. A sequence number is the
-    version here, so the security counter is the version that was confirmed last."""
+    version here, so the security counter is the version that was confirmed last.
 
-    def __init__(self, geometry: Geometry, images: dict[int, bytes]):
+    refused: an image on offer is bad, so a download may end in the middle.
+    """
+
+    def __init__(self, geometry: Geometry, images: dict[int, bytes], refused: bool = False):
         self._geometry = geometry
         self._images = images
+        self._refused = refused
 
     def intact(self, memory: bytes | bytearray, slot: int) -> int | None:
         """The version of the approved image that the slot holds, whole; None if it holds none."""
@@ -48,13 +61,13 @@ class Oracle:
                 return version
         return None
 
-    def at_cut(self, memory: bytes, past: Past) -> None:
+    def at_cut(self, memory: bytes | bytearray, past: Past) -> None:
         """Whatever a cut leaves, the confirmed firmware is there, whole."""
         held = (self.intact(memory, 0), self.intact(memory, 1))
         if past.confirmed not in held:
             raise Violation(f"the cut left no whole 0x{past.confirmed:08x}: slots hold {_shown(held)}")
 
-    def at_boot(self, memory: bytearray, slot: int, version: int) -> None:
+    def at_boot(self, memory: bytes | bytearray, slot: int, version: int) -> None:
         """The bytes that run are one approved image, the one that the device says it is."""
         held = self.intact(memory, slot)
         if held is None:
@@ -111,14 +124,22 @@ class Oracle:
             if twice > allowed:
                 raise Violation(f"{twice} bytes of 0x{version:08x} fetched twice, {allowed} allowed")
             past.twice = max(past.twice, twice)
+        if cut_before and past.loading and not self._refused and hub.kinds[:1] == ["query"]:
+            # Hubs do not answer a second query in a session: blocks are what they still serve.
+            raise Violation(
+                "after a cut in a download the device asked what there is, not for the next block"
+            )
+        if hub.kinds:
+            past.loading = hub.kinds[-1] == "block" and len(hub.image) not in now.values()
         past.fetched.update(now)
         hub.served = []
+        hub.kinds = []
 
     def at_end(self, life: world.Life, past: Past, story: stories.Story) -> None:
         """All is quiet: the story ended as it must."""
         if life.version != story.ends_in:
             raise Violation(f"it ended in 0x{life.version:08x}, not 0x{story.ends_in:08x}")
-        if past.confirmed != life.version:
+        if past.confirmed != life.version or life.trial:
             raise Violation(f"0x{life.version:08x} runs for good, but 0x{past.confirmed:08x} is confirmed")
         reasons = story.reasons
         if reasons and life.state.rejected_reason not in reasons:  # type: ignore[attr-defined]

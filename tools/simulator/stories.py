@@ -18,6 +18,7 @@ KEY = keys.from_scalar(0x5EED)
 FACTORY = 0x00010000
 NEW = 0x00020000
 NEWER = 0x00030000
+OLDER = 0x00000900
 
 
 @cache
@@ -46,6 +47,14 @@ def spoiled(version: int, size: int) -> bytes:
     return bytes(data)
 
 
+def spoiled_head(version: int, size: int) -> bytes:
+    """The upgrade file with one bit of its signature flipped."""
+    data = bytearray(upgrade(version, size))
+    at = bytes(data).index(bytes.fromhex("f65840")) + 3  # nil payload, then 64 bytes
+    data[at + 40] ^= 0x01
+    return bytes(data)
+
+
 @dataclass(frozen=True)
 class Story:
     """``prepare(hub, size)`` sets the hub up; ``ends_in``: the version that runs when all is quiet.
@@ -59,6 +68,11 @@ class Story:
     behaviours: dict[int, str] = field(default_factory=dict)
     reasons: frozenset[int] = frozenset()
     link: world.Link | None = None
+
+    @property
+    def refused_in_download(self) -> bool:
+        """The image is bad, not its application."""
+        return bool(self.reasons) and not self.behaviours
 
 
 def _offer(hub: SimHub, size: int) -> None:
@@ -80,6 +94,22 @@ def _abort(hub: SimHub, size: int) -> None:
     hub.abort_after = 14
 
 
+def _flicker(hub: SimHub, size: int) -> None:
+    hub.offer(upgrade(NEW, size))
+    hub.flickers = 6
+
+
+def _forge(hub: SimHub, size: int) -> None:
+    hub.offer(spoiled_head(NEW, size))
+
+
+def _relabel(hub: SimHub, size: int) -> None:
+    """An older image under a newer version in the unsigned header."""
+    data = bytearray(upgrade(OLDER, size))
+    data[14:18] = NEW.to_bytes(4, "little")
+    hub.offer(bytes(data))
+
+
 def _nothing(hub: SimHub, size: int) -> None:
     pass
 
@@ -95,6 +125,9 @@ STORIES = {
         Story("crash", _offer, FACTORY, {NEW: world.CRASHES}, _CRASH_REASONS),
         Story("hang", _offer, FACTORY, {NEW: world.HANGS}, _CRASH_REASONS),
         Story("self-test", _offer, FACTORY, {NEW: world.FAILS}, frozenset((reject.SELF_TEST_FAILED,))),
+        Story("flicker", _flicker, NEW, {NEW: world.FLICKERS}),
+        Story("forged", _forge, FACTORY, reasons=frozenset((reject.BAD_SIGNATURE,))),
+        Story("relabelled", _relabel, FACTORY, reasons=frozenset((reject.ROLLBACK,))),
         Story("factory", _nothing, FACTORY),
         Story("lossy", _offer, NEW, link=world.Link(loss=0.1, double=0.1, late=0.05)),
     )

@@ -26,6 +26,7 @@ WORKS = "works"
 CRASHES = "crashes"
 HANGS = "hangs"
 FAILS = "fails its self-test"
+FLICKERS = "works, if only the power stays on"
 
 _LATENCY = 1  # ms of virtual time a frame takes
 _LONGEST_LIFE = 6 * 3600 * 1000  # ms: a life that neither settles nor resets by then never will
@@ -41,6 +42,10 @@ class Crash(Exception):
 
 class Hang(BaseException):
     """The application never comes back: the watchdog does."""
+
+
+class PowerLoss(BaseException):
+    """The home's power fails, as the story has it."""
 
 
 class NeverSettles(Exception):
@@ -75,8 +80,9 @@ class Identity:
 class Application:
     """Behaves as its image is said to."""
 
-    def __init__(self, behaviour: str):
+    def __init__(self, behaviour: str, hub: SimHub):
         self.behaviour = behaviour
+        self._hub = hub
         self.ticks = 0
 
     def start(self, device) -> None:
@@ -88,6 +94,9 @@ class Application:
             raise Crash
         if self.behaviour == HANGS:
             raise Hang
+        if self.behaviour == FLICKERS and self._hub.flickers:
+            self._hub.flickers -= 1
+            raise PowerLoss
 
     def self_test(self) -> bool | None:
         if self.behaviour == FAILS:
@@ -171,15 +180,10 @@ class _Agent(Agent):
             self.sent.append(bytes(contents[:length]))
 
     @property
-    def settled(self) -> bool:
-        """Nothing asked for, nothing kept to go back to, and the hub was heard."""
+    def quiet(self) -> bool:
+        """Nothing is asked for, and nothing is kept to go back to."""
         client = self._client
-        return (
-            client.state == states.IDLE
-            and client.base == uc.NOTHING
-            and not self._trial
-            and self.endpoint.heard
-        )
+        return client.state == states.IDLE and client.base == uc.NOTHING and not self._trial
 
 
 def make_store(flash: ObservedFlash, geometry: Geometry, rules: Device) -> FirmwareStore:
@@ -228,7 +232,7 @@ def live(
         life.events.append(("reverted", {"number": handover.reverted}))
     booted(handover.slot, handover.manifest)
     board = _Board(life, chance)
-    agent = _Agent(board, handover, Application(behaviours.get(life.version, WORKS)))
+    agent = _Agent(board, handover, Application(behaviours.get(life.version, WORKS), hub))
     try:
         _run(agent, board, hub, link or Link(), chance)
     except Reset:
@@ -237,6 +241,8 @@ def live(
         life.end = boot.CRASH
     except Hang:
         life.end = boot.WATCHDOG
+    except PowerLoss:
+        life.end = boot.POWER_ON
     finally:
         life.counter = store.state.security_counter
     return life
@@ -244,6 +250,7 @@ def live(
 
 def _run(agent: _Agent, board: _Board, hub: SimHub, link: Link, chance: random.Random) -> None:
     agent.start()
+    asked = hub.asked
     late: list[bytes] = []
     while board.now < _LONGEST_LIFE:
         wait = agent.poll()
@@ -268,7 +275,7 @@ def _run(agent: _Agent, board: _Board, hub: SimHub, link: Link, chance: random.R
             agent.inbox.append(late.pop(chance.randrange(len(late))))
         if agent.inbox:
             board.now += _LATENCY
-        elif agent.settled and not sent:
+        elif agent.quiet and hub.asked > asked and not sent:
             return
         else:
             board.now += max(wait, 1)

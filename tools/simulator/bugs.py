@@ -1,0 +1,60 @@
+"""The seeded bugs: what a reviewer could miss, one line or two each, by the part of the device they break."""
+
+from tools.simulator.seeded import Bug
+
+_JOURNAL = "firmware_agent/store/journal.py"
+_STORE = "firmware_agent/store/firmware_store.py"
+_IMAGE = "firmware_agent/store/image_writer.py"
+_SLOT = "firmware_agent/store/slot_writer.py"
+_BOOT = "firmware_agent/boot.py"
+_VERIFIER = "firmware_agent/trust/verifier.py"
+_ACCEPTANCE = "firmware_agent/trust/acceptance.py"
+_AGENT = "firmware_agent/agent.py"
+
+# fmt: off
+_LOST = (
+    # name, path, line, instead, stories, geometries, depth
+    ("progress before its data", _IMAGE, "            writer.write(data, start, part)\n", "            self._journal.progress(self._state, (writer.position + part) // erase_size * erase_size)\n            writer.write(data, start, part)\n"),
+    ("no bank is erased", _JOURNAL, "self._area.erase(bank * self._bank_units + unit)", "pass"),
+    ("the newest bank is erased", _JOURNAL, "bank = (newest + step) % self._banks", "bank = (newest + step - 1) % self._banks"),
+    ("records without a check", _JOURNAL, "return crc32(self._state_views[0][:_CRC_AT]) == _unsigned(", "return found.unpack_from(self._record) or crc32(self._state_views[0][:_CRC_AT]) == _unsigned("),
+    ("progress without its complement", _JOURNAL, "if record[i] ^ record[8 + i] != 0xFF:", "if False:", "update abort", "256/16x8 256/1x8 512/4x4", 2),
+    ("progress of any session counts", _JOURNAL, "if current == best and _unsigned(self._record, 4, 4) == current:", "if True:", "update abort", "256/16x8 1024/8x2", 2),
+    ("the first record wins", _JOURNAL, "if current > best:", "if best < 0:"),
+    ("the sequence stands still", _JOURNAL, "state.sequence += 1 if self._position else _SESSION_STEP", "pass"),
+    ("durable counts one unit too many", _JOURNAL, "state.durable = _unsigned(self._record, 1, 3)", "state.durable = _unsigned(self._record, 1, 3) + 256", "update", "256/16x8"),
+    ("no unit is erased", _SLOT, "self._area.erase(at // erase_size)", "pass", "update abort replaced crash"),
+    ("the last page is not written", _SLOT, "self._program(self.position - used)", "pass"),
+    ("a page too early", _SLOT, "self._program(position - page_size)", "self._program(max(0, position - 2 * page_size))", "update", "1024/8x2"),
+    ("the head is written twice", _IMAGE, "return self._stream(head, kept, fill)", "return self._stream(head, 0, fill)", "update", "256/16x8"),
+    ("the tail stays in RAM", _IMAGE, "writer.flush()", "pass"),
+    ("complete before the flush", _IMAGE, "                writer.flush()\n                self._journal.progress(self._state, position)", "                self._journal.progress(self._state, position)\n                writer.flush()"),
+    ("a unit is not journalled", _IMAGE, "            if position % erase_size == 0:\n", "            if position % (2 * erase_size) == 0:\n", "update", "256/16x8 512/4x4"),
+    ("resume always from the first byte", _STORE, "        if not state.accepted:\n            return 0\n", "        return 0\n"),
+    ("what was durable is forgotten", _STORE, "self._image.resume(self.slots[self.secondary], state.durable)", "self._image.resume(self.slots[self.secondary], 0)"),
+    ("the offer is not journalled", _STORE, "            self._take_offer()\n            self.commit()\n        return 0", "            self._take_offer()\n        return 0"),
+    ("the running slot is written", _STORE, "return 1 - self.state.primary", "return self.state.primary"),
+    ("acceptance is not journalled", _STORE, "self.commit(self.slots[slot].units)", "pass"),
+    ("the counter rises at install", _STORE, "        state.secondary_state = _state.STAGED\n", "        state.secondary_state = _state.STAGED\n        state.security_counter = self.manifest.sequence_number\n"),
+    ("the counter does not rise", _STORE, "state.security_counter = max(state.security_counter, found.sequence_number)", "pass"),
+    ("confirmed in RAM only", _STORE, "        state.rejected_reason = 0\n        state.clear_download()\n        self.commit()\n", "        state.rejected_reason = 0\n        state.clear_download()\n"),
+    ("the confirmed slot stays the old one", _STORE, "        state.primary = self.running\n", ""),
+    ("a refusal is not journalled", _STORE, "        offer.copy_from(state)\n        self.commit()\n", "        offer.copy_from(state)\n", "spoiled self-test"),
+    ("a refusal leaves no reason", _STORE, "state.rejected_reason = number", "pass", "spoiled crash self-test"),
+    ("the failed trial stays a trial", _STORE, "_state.FAILED if ran else _state.REJECTED", "_state.TRIAL if ran else _state.REJECTED", "self-test"),
+    ("staged in RAM only", _STORE, "        state.trial_crashes = 0\n        state.reason = 0\n        self.commit()\n", "        state.trial_crashes = 0\n        state.reason = 0\n"),
+    ("a crash is not counted", _BOOT, "state.trial_crashes += 1", "pass", "crash hang"),
+    ("a loss of power is a crash", _BOOT, "    if cause in (WATCHDOG, CRASH):", "    if True:", "flicker"),
+    ("few boots of a trial", _BOOT, "MAX_TRIAL_BOOTS = 100", "MAX_TRIAL_BOOTS = 5", "flicker"),
+    ("a trial is for ever", _BOOT, "return state.primary, reject.CRASHED", "return secondary, 0", "crash"),
+    ("a staged image does not boot", _BOOT, "        return secondary, 0\n    if state.secondary_state != _state.TRIAL", "        return state.primary, 0\n    if state.secondary_state != _state.TRIAL"),
+    ("the secondary boots whatever it is", _BOOT, "    if state.secondary_state != _state.TRIAL:\n        return state.primary, 0\n", ""),
+    ("the payload is not hashed", _VERIFIER, "if self._hash.digest() != self._manifest.image_digest:", "if False:", "spoiled"),
+    ("any key, any signature", _ACCEPTANCE, "case.envelope.signature, case.hook) is not True:", "case.envelope.signature, case.hook) is None:", "forged"),
+    ("older is as good", _ACCEPTANCE, "if signed < case.device.security_counter:", "if False:", "relabelled"),
+    ("a failed image is installed", _AGENT, "        except Rejected as refusal:\n            self._refuse(refusal)\n            return\n        self._board.emit(\"verified\"", "        except Rejected:\n            pass\n        self._board.emit(\"verified\"", "spoiled"),
+    ("a refused image is fetched again", _AGENT, "or store.rejected_before(offer)", "or False", "spoiled"),
+    ("the trial is confirmed at once", _AGENT, "        elif passed and self._announced and self.endpoint.heard:", "        elif True:", "crash hang"),
+)
+# fmt: on
+BUGS = [Bug(*entry) for entry in _LOST]
