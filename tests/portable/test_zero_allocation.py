@@ -1,0 +1,161 @@
+"""The block path allocates nothing: 20,000 blocks from wire to wire under a locked heap.
+
+Wire bytes -> FrameReceiver -> Endpoint -> UpgradeClient -> a sink in the store's place -> written() ->
+Image Block Request -> encode() -> wire bytes. The file version 0xACDCACDC is above 2**30, a big integer
+on 32-bit ports. On CPython the same run goes without the lock.
+"""
+
+import struct
+import sys
+
+from firmware_agent.protocol import session as ss
+from firmware_agent.protocol import states
+from hal.link import FrameReceiver, encode, encoded_limit
+from tests.portable.scripted import Rig, aps, block, block_status, offer, wait_for_data
+
+try:
+    from micropython import heap_lock, heap_unlock
+except ImportError:
+
+    def heap_lock():
+        pass
+
+    def heap_unlock():
+        pass
+
+
+VERSION = 0xACDCACDC
+BLOCKS = 20000
+STEP = 8  # bytes a block: it is the number of blocks that counts
+AT = 12 + 3 + 9  # of the offset, in a block response and in a block request
+
+
+class Loop:
+    """The agent's way of a block, with nothing of the agent in it, and a hub that answers at once."""
+
+    def __init__(self):
+        self.rig = Rig(max_data_size=STEP)
+        self.client = self.rig.client
+        self.endpoint = self.rig.endpoint
+        self.receiver = FrameReceiver()
+        self.hub = FrameReceiver()
+        self.frame = bytearray(128)
+        self.wire = bytearray(encoded_limit(128))
+        self.answer = bytearray(aps(block(0, bytes(STEP), version=VERSION)))
+        self.sum = 0
+        self.blocks = 0
+        self.others = 0  # frames that are no block response, put in between
+        self.rig.query()
+        self.rig.hear(offer(VERSION, size=BLOCKS * STEP))
+        self.rig.take()
+        self.client.rejoined()
+
+    def run(self, blocks, other=None):
+        """Serve ``blocks`` blocks; before each one the frame ``other``, if given, that is not an answer."""
+        client = self.client
+        for _ in range(blocks):
+            self.ask()
+            if other is not None:
+                self.deliver(other)
+                client.handle_elapsed(60000)
+                self.ask()
+                self.others += 1
+            for i in range(4):
+                self.answer[AT + i] = self.hub.buffer[AT + i]
+            for i in range(STEP):
+                self.answer[AT + 5 + i] = (self.blocks + i) & 0xFF
+            self.deliver(self.answer)
+            client.handle_elapsed(300)
+
+    def ask(self):
+        """The device's request reaches the hub."""
+        length = self.endpoint.put_request(self.frame)
+        end = encode(self.frame, length, self.wire)
+        self.hub.feed(self.wire, 0, end)
+        assert self.hub.ready and self.hub.length == 12 + 3 + 14
+
+    def deliver(self, frame):
+        """A frame reaches the device, byte for byte; what it brings goes to the sink."""
+        receiver = self.receiver
+        end = encode(frame, len(frame), self.wire)
+        at = 0
+        while at < end:
+            at = receiver.feed(self.wire, at, end)
+            if receiver.ready:
+                self.endpoint.handle_frame(receiver.buffer, receiver.length)
+                self.act(receiver.buffer)
+        self.endpoint.reply_length = 0
+
+    def act(self, buf):
+        client = self.client
+        while True:
+            action = client.poll_action()
+            if action == 0:
+                return
+            if action == ss.WRITE:
+                download = client.download
+                for i in range(download.data_length):
+                    self.sum += buf[download.data_at + i]
+                self.blocks += 1
+                offset = download.offset + download.data_length
+                if offset < download.size:
+                    download.written(offset, STEP)
+                else:
+                    client.complete()
+
+
+def locked(loop, blocks, other=None):
+    heap_lock()
+    try:
+        loop.run(blocks, other)
+    finally:
+        heap_unlock()
+
+
+def test_the_lock_shows_an_allocation():
+    if sys.implementation.name != "micropython":
+        return
+    heap_lock()
+    try:
+        bytearray(100)
+    except MemoryError:
+        return
+    finally:
+        heap_unlock()
+    raise AssertionError("the heap is not locked")
+
+
+def test_20000_blocks_allocate_nothing():
+    loop = Loop()
+    locked(loop, BLOCKS)
+    assert loop.blocks == BLOCKS and loop.client.state == states.VERIFYING
+    assert loop.sum == sum((n + i) & 0xFF for n in range(BLOCKS) for i in range(STEP))
+    assert loop.client.ignored == 0 and loop.receiver.dropped == 0
+
+
+def test_lost_foreign_and_late_frames_allocate_nothing():
+    data = bytes(STEP)
+    frames = (
+        aps(block(BLOCKS * STEP, data, version=VERSION)),
+        aps(block(0, b"", version=VERSION)),
+        aps(block(0, data, version=VERSION - 1)),
+        aps(block(0, bytes(STEP + 1), version=VERSION)),
+        aps(b"\x18\x01\x00\x02\x00\x06\x00\x09\x00"),
+        aps(b"\x19\x01\x77"),
+        aps(wait_for_data(0, 1)),
+        aps(wait_for_data(1000, 1001, 250)),
+        aps(block_status(0x95), source=0x4321),
+        aps(block_status(0x95))[:13],
+    )
+    loop = Loop()
+    for frame in frames:
+        before = loop.blocks
+        locked(loop, 100, frame)
+        assert loop.blocks == before + 100, frame
+    assert loop.others == 100 * len(frames)
+
+
+def test_identity_on_the_air_is_the_big_version():
+    loop = Loop()
+    loop.ask()
+    assert struct.unpack_from("<I", loop.hub.buffer, 12 + 3 + 5)[0] == VERSION
