@@ -10,6 +10,7 @@ COMMANDS = {
     "build": "Pack an application and the agent into a ROMFS image.",
     "sign": "Wrap a payload in a signed envelope and an upgrade file.",
     "inspect": "Show what is in upgrade files and judge them.",
+    "provision": "Make an emulated device at the factory.",
     "emulate": "Run an emulated device on real MicroPython.",
     "serve": "Run a hub that updates one device.",
     "slots": "Show or dump an emulated device's slots.",

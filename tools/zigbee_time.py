@@ -2,6 +2,8 @@
 
 import datetime
 
+import click
+
 EPOCH = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 MAXIMUM = 0xFFFFFFFE  # 0xFFFFFFFF is no time
 
@@ -23,3 +25,15 @@ def parse(value: str) -> int:
     if not 0 <= seconds <= MAXIMUM:
         raise ValueError(f"{value} is not between {text(0)} and {text(MAXIMUM)}")
     return seconds
+
+
+class Moment(click.ParamType):
+    """A time on the command line."""
+
+    name = "time"
+
+    def convert(self, value, param, ctx):
+        try:
+            return value if isinstance(value, int) else parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)

@@ -123,13 +123,13 @@ def command(
         raise UnusableArguments(
             f"{state_path} holds no device yet: give it a firmware with --factory IMAGE.ota"
         )
+    if not state.holds_device and anchor is None:
+        raise UnusableArguments("a new device needs a key to trust: give --trust public.pem")
     lock = state.acquire()
     if state.holds_device:
         check_identity(state, anchor, device, manufacturer_code, hardware_version)
     else:
-        assert factory is not None
-        if anchor is None:
-            raise UnusableArguments("a new device needs a key to trust: give --trust public.pem")
+        assert factory is not None and anchor is not None
         anchors = Anchors([Anchor(anchor, FIRMWARE | ANCHORS)])
         make_device(state, factory, anchors, device, manufacturer_code, hardware_version)
     options = Options(address, endpoint, profile, interpreter, heap, max_data_size)

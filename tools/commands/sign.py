@@ -6,11 +6,12 @@ import click
 
 from firmware_agent.protocol.upgrade_file import UpgradeFile
 from firmware_agent.reject import Rejected
-from tools import anchor_options, envelope, files, keys, signing, upgrade_file, zigbee_time
+from tools import anchor_options, envelope, files, keys, signing, upgrade_file
 from tools.anchor_options import EUI64, AnchorAdded, AnchorRevoked
 from tools.devices import IMAGE_TYPES
 from tools.errors import UnusableArguments
 from tools.number import Number
+from tools.zigbee_time import Moment
 
 ELEMENTS = "elements"
 GBCS = "gbcs"
@@ -21,18 +22,6 @@ _ANY_VERSION = 0xFFFFFFFF
 U16 = Number(0xFFFF)
 U32 = Number(0xFFFFFFFF)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-class _Moment(click.ParamType):
-    """A time in ISO 8601, as ZigBee's seconds."""
-
-    name = "time"
-
-    def convert(self, value, param, ctx):
-        try:
-            return value if isinstance(value, int) else zigbee_time.parse(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 @click.command("sign")
@@ -62,7 +51,7 @@ class _Moment(click.ParamType):
 )
 @click.option("--upgrade-from", type=U32, help="Lowest file version that it may replace.")
 @click.option("--eui64", type=EUI64(), help="The one device that may take it, e.g. 02:11:22:33:44:55:66:77.")
-@click.option("--expires", type=_Moment(), help="Not to be installed from then on, e.g. 2027-01-31T18:00Z.")
+@click.option("--expires", type=Moment(), help="Not to be installed from then on, e.g. 2027-01-31T18:00Z.")
 @click.option(
     "--add-anchor",
     type=AnchorAdded(),

@@ -13,6 +13,7 @@ from firmware_agent.reject import Rejected
 from firmware_agent.store import state as store_state
 from firmware_agent.store.firmware_store import FirmwareStore
 from firmware_agent.trust import manifest
+from firmware_agent.trust.anchors import usage_text
 from tools import files
 from tools.emulator.state_dir import StateDir
 from tools.emulator.stored import open_flash
@@ -61,6 +62,10 @@ def report(store: FirmwareStore) -> dict:
     return {
         "boots": SLOT_NAMES[store.secondary if trial else state.primary],
         "security_counter": state.security_counter,
+        "trust_anchors": [
+            {"key_id": anchor.key_id.hex(), "usage": usage_text(anchor.usage)}
+            for anchor in store.device.anchors.entries
+        ],
         "slots": slots,
     }
 
@@ -99,3 +104,5 @@ def command(state_path: Path, as_json: bool, dump: str | None, output: Path | No
     console = Console()
     console.print(table)
     console.print(f"security counter 0x{found['security_counter']:08x}")
+    for anchor in found["trust_anchors"]:
+        console.print(f"trust anchor {anchor['key_id']}: {anchor['usage']}")

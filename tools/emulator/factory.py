@@ -51,8 +51,9 @@ def make_device(
     manufacturer_code: int,
     hardware_version: int,
     eui64: bytes | None = None,
-) -> None:
+) -> dict:
     """Birth: identity, trust anchors, boot files, and the factory image proven and confirmed in slot A.
+    Returns the identity, as in device.json.
 
     eui64: 8 bytes as on the air; by default drawn at random, locally administered.
     """
@@ -81,6 +82,7 @@ def make_device(
     files.write(state.registers, bytes(flash_map.REGISTERS_SIZE))
     files.write(state.screen, b" " * flash_map.SCREEN_SIZE)
     files.write(state.device, json.dumps(identity, indent=1).encode())
+    return identity
 
 
 def _program_factory_image(memory: bytearray, identity: dict, anchors: Anchors, data: bytes) -> None:

@@ -3,7 +3,10 @@
 import mmap
 
 from boards.host import board, flash_map
+from firmware_agent.reject import Rejected
 from firmware_agent.store.firmware_store import FirmwareStore
+from firmware_agent.trust.acceptance import Device
+from firmware_agent.trust.envelope import HEAD_LIMIT
 from hal.sim.nor_flash import NorFlash
 from tools.emulator.state_dir import StateDir
 from tools.errors import Failed
@@ -24,3 +27,17 @@ def open_flash(state: StateDir) -> FirmwareStore:
     if not store.load():
         raise Failed(f"the flash in {state.path} holds no journal")
     return store
+
+
+def device_now(state: StateDir) -> Device:
+    """What the device would compare the next image with, as it stands."""
+    store = open_flash(state)
+    device = store.device
+    device.security_counter = store.state.security_counter
+    device.slot_size = store.slots[store.secondary].size
+    try:
+        running = store.head_of(store.state.primary, bytearray(HEAD_LIMIT))
+    except Rejected as refusal:
+        raise Failed(f"{state.path}: the confirmed slot does not decode: {refusal.detail}") from None
+    device.file_version = running.file_version
+    return device
