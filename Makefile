@@ -8,7 +8,7 @@ STUBS := micropython-unix-stubs==1.29.0.post1
 HUB := tests/interop/herdsman
 HERDSMAN := $(VENV)/herdsman
 
-.PHONY: demo test lint setup clean
+.PHONY: demo test lint setup powercut clean
 
 demo: $(READY)
 	@$(VENV)/bin/hanota demo
@@ -21,6 +21,11 @@ lint: $(READY)
 	@$(VENV)/bin/ruff format --check --quiet . || { echo "hanota: run .venv/bin/ruff format ." >&2; exit 1; }
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/mypy --config-file boards/typecheck.ini
+
+# The long power-cut campaign: every first cut, a second one at every operation of each recovery, bugs.
+powercut: $(READY)
+	@mkdir -p build
+	@$(VENV)/bin/hanota simulate --thorough --report build/powercut.html
 
 setup: $(READY) $(HERDSMAN)/.ready
 
