@@ -53,7 +53,7 @@ class CutFlash(NorFlash):
     def __init__(self, memory, erase_size=4096, write_size=16, erased_value=0xFF, program_once=True, seed=1):
         NorFlash.__init__(self, memory, erase_size, write_size, erased_value, program_once)
         self._random = Random(seed)
-        self._touched = set()  # first address of each write unit programmed, or torn, since its erase
+        self._touched = bytearray(len(memory) // write_size)  # 1: programmed, or torn, since its erase
         self._half_erased = set()  # erase units whose last erase was torn
         self._unstable = {}  # address: mask of the bits that read at random
         self._flicker = {}  # address: (mask, number of the cut) of the bits that come and go
@@ -97,7 +97,8 @@ class CutFlash(NorFlash):
             self._tear(start, bytes([self.erased_value]) * self.erase_size)
         self._end_nothing()
         end = start + self.erase_size
-        self._touched = {address for address in self._touched if not start <= address < end}
+        count = self.erase_size // self.write_size
+        self._touched[block * count : (block + 1) * count] = bytes(count)
         for unsure in (self._unstable, self._flicker):
             for address in [address for address in unsure if start <= address < end]:
                 del unsure[address]
@@ -108,14 +109,17 @@ class CutFlash(NorFlash):
     def _program(self, start, buf):
         self._check_power()
         self._check_erased(start, buf)
-        units = range(start, start + len(buf), self.write_size)
-        for address in units:
-            touched = self.program_once and address in self._touched
+        first = start // self.write_size
+        units = range(first, first + len(buf) // self.write_size)
+        for unit in units:
+            address = unit * self.write_size
+            touched = self.program_once and self._touched[unit]
             if touched or address // self.erase_size in self._half_erased:
                 raise FlashError(NOT_ERASED, address)
         self._begin(PROGRAM, start, len(buf))
         self._end_nothing()
-        self._touched.update(units)
+        for unit in units:
+            self._touched[unit] = 1
         if self._cut_now and self._effect != WHOLE:
             self._tear(start, bytes(buf))
         NorFlash._program(self, start, buf)

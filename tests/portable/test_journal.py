@@ -439,6 +439,17 @@ def test_within_a_session_too():
     assert device.version() == 3
 
 
+def test_after_a_failure_the_next_record_is_found():
+    device = Device(kind=Worn)
+    device.commit(1)
+    device.flash.stuck = (0, 1, 2, 3)
+    raises(FlashError, device.commit, 2)
+    device.flash.stuck = ()
+    device.commit(3)  # in the same session
+    device.commit(4)
+    assert device.version() == 4
+
+
 def test_a_copy_that_was_given_up_never_has_the_number_of_the_one_that_counts():
     device = Device(kind=Worn)
     device.commit(1)
