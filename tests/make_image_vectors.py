@@ -8,7 +8,8 @@ test key of make_envelope_vectors.py. test_image_vectors.py checks that the file
 
 from pathlib import Path
 
-from tests.make_envelope_vectors import IDENTITY, KEY, _literal
+from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor
+from tests.make_envelope_vectors import IDENTITY, KEY, OTHER_KEY, _literal
 from tests.portable.payload import payload
 from tools import envelope
 
@@ -28,6 +29,19 @@ IMAGES = {
     "relabelled": (0x00040000, 0, 7, 700),
 }
 
+# What changes the trust anchors: as above, then the signer and the conditions. OTHER_KEY comes, KEY goes.
+_ADDS = envelope.Conditions(new_anchor=Anchor(OTHER_KEY.public_key, FIRMWARE | ANCHORS))
+_REVOKES = envelope.Conditions(revoked=KEY.key_id)
+ROTATION = {
+    "adds": (0x00020000, 2, 8, 20, KEY, _ADDS),
+    "revokes": (0x00030000, 3, 9, 20, OTHER_KEY, _REVOKES),
+    # The old key's, of the highest number: after the rotation nobody may believe it.
+    "old-root": (0x00090000, 9, 10, 20, KEY, envelope.UNCONDITIONAL),
+    "new-root": (0x000A0000, 10, 11, 20, OTHER_KEY, envelope.UNCONDITIONAL),
+    # What added the key, with another payload: an old change played again under its old number.
+    "adds-again": (0x00020000, 2, 12, 20, KEY, _ADDS),
+}
+
 
 def text():
     """The vectors' module."""
@@ -39,11 +53,12 @@ def text():
         "# name: (head, file version, sequence number, payload's seed, payload's size)",
         "IMAGES = {",
     ]
-    for name, (version, sequence, seed, size) in IMAGES.items():
+    plain = {name: (*image, KEY, envelope.UNCONDITIONAL) for name, image in IMAGES.items()}
+    for name, (version, sequence, seed, size, key, conditions) in (plain | ROTATION).items():
         contents = payload(seed, size)
         identity = envelope.Identity(IDENTITY.manufacturer_code, IDENTITY.image_type, version)
-        manifest = envelope.build_manifest(identity, sequence, contents)
-        head = envelope.wrap(manifest, contents, KEY)[:-size]
+        manifest = envelope.build_manifest(identity, sequence, contents, conditions)
+        head = envelope.wrap(manifest, contents, key)[:-size]
         lines.append(f'    "{name}": (')
         lines.append(f"        {_literal(head, '        ')},")
         lines.append(f"        0x{version:08x},")

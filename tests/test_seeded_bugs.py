@@ -20,6 +20,7 @@ ENVELOPE = "firmware_agent.trust.envelope"
 MANIFEST = "firmware_agent.trust.manifest"
 CBOR = "firmware_agent.trust.cbor"
 ANCHORS = "firmware_agent.trust.anchors"
+STORE = "firmware_agent.store.firmware_store"
 VERIFIER = "firmware_agent.trust.verifier"
 
 # module, what stands there, what the bug makes of it, the test that must notice
@@ -239,6 +240,45 @@ BUGS = [
             ("if len(entries) > MAXIMUM:", "if False:", "there_are_few_and_each_is_another"),
             ("< len(entries):", "< 0:", "there_are_few_and_each_is_another"),
             ("if not 0 < usage <= ALL_USAGES:", "if False:", "an_anchor_is_a_key_with_a_usage"),
+        )
+    ],
+    # When they change, and what boots.
+    *[
+        (STORE, standing, bug, f"test_anchor_rotation.test_{test}")
+        for standing, bug, test in (
+            (
+                "            self.device.anchors = anchors.unpack(self.state.anchors)\n",
+                "",
+                "the_factory_s_anchors_are_in_the_flash",
+            ),
+            (
+                "        self.state.anchors = self.device.anchors.pack()\n",
+                "",
+                "the_factory_s_anchors_are_in_the_flash",
+            ),
+            (
+                "        state.anchors = trusted.pack()\n",
+                "",
+                "a_rotation_ends_with_the_new_key_alone",
+            ),
+            (
+                "        self.device.anchors = trusted\n",
+                "",
+                "a_rotation_ends_with_the_new_key_alone",
+            ),
+            (
+                # Two records instead of one: confirmed first, the anchors after it.
+                "        state.anchors = trusted.pack()\n        state.rejected_reason = 0\n"
+                "        state.clear_download()\n        self.commit()\n",
+                "        state.rejected_reason = 0\n        state.clear_download()\n        self.commit()\n"
+                "        state.anchors = trusted.pack()\n        self.commit()\n",
+                "a_cut_in_every_operation_of_a_rotation_leaves_a_device_that_ends_it",
+            ),
+            (
+                "if slot == self.secondary and found.digest != self.state.identity:",
+                "if False:",
+                "what_boots_on_trial_is_the_image_that_was_accepted",
+            ),
         )
     ],
     (
@@ -478,8 +518,10 @@ def test_a_rule_that_is_taken_out_is_missed(fresh_modules, module, standing, bug
     sys.meta_path.insert(0, Fresh(module, source.replace(standing, bug)))
     refused = importlib.import_module("firmware_agent.reject").Rejected
     waits = importlib.import_module("firmware_agent.trust.cbor").NeedMore
+    lost = importlib.import_module("firmware_agent.boot").NothingBoots
     # An assertion of the test's, or what comes of going on with what should have been refused.
-    with pytest.raises((AssertionError, AttributeError, LookupError, TypeError, ValueError, refused, waits)):
+    goes_on = (AssertionError, AttributeError, LookupError, TypeError, ValueError, refused, waits, lost)
+    with pytest.raises(goes_on):
         run(test)
 
 
