@@ -123,7 +123,7 @@ class Explorer:
     """One story on one geometry.
 
     shares: for the first cut of a run, the second, ...: which are tried. EVERY one of what each operation
-    may leave; at EACH operation one of them, drawn; or a share of all, drawn.
+    may leave; at EACH operation two of them, drawn; or a share of all, drawn.
     """
 
     def __init__(
@@ -322,7 +322,7 @@ def _drawn(operation: Operation, share: float, chance: random.Random) -> list[tu
     the same whatever is drawn, and a replay finds them."""
     everything = list(torn(operation, chance))
     if share == EACH:
-        return [chance.choice(everything)]
+        return chance.sample(everything, 2)
     return [left for left in everything if share == EVERY or chance.random() < share]
 
 

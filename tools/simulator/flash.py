@@ -2,8 +2,8 @@
 
 What may be left is hal/flash.py's contract: an erase leaves any mixture of old and erased bits in its
 unit, a program any subset of the bits that it was to clear. The shapes below are the ends and the
-middles of that space; the share of stray bits of an early and a late erase are those measured on a
-real part (4.5 % and 0.35 %).
+middles of that space; the shares of stray bits of an early and a late erase are near those measured
+on a real part (4.5 % and 0.35 %).
 """
 
 import random
@@ -15,9 +15,10 @@ from hal.sim.nor_flash import NorFlash
 ERASE = "erase"
 PROGRAM = "program"
 
-_EARLY = 0.045
-_LATE = 0.0035
-_LAST_BITS = 0.02  # of a program's bits: about one in a small record
+# Of the bits: one in 2 ** n.
+_EARLY = 4
+_LATE = 8
+_LAST_BITS = 6  # of a program: about one in a small record
 
 
 @dataclass(frozen=True)
@@ -100,30 +101,28 @@ def torn(operation: Operation, chance: random.Random) -> Iterator[tuple[str, byt
         for name, cut in (("byte", 1), ("half", length // 2), ("almost", length - 1)):
             yield name, after[:cut] + before[cut:]
         inside = chance.randrange(length)
-        mixed = _mixed(before[inside : inside + 1], after[inside : inside + 1], 0.5, chance)
+        mixed = _mixed(before[inside : inside + 1], after[inside : inside + 1], 1, chance)
         yield "inside", after[:inside] + mixed + before[inside + 1 :]
-        yield "bits", _mixed(before, after, 0.5, chance)
-        yield "late", _mixed(before, after, 1 - _LAST_BITS, chance)
+        yield "bits", _mixed(before, after, 1, chance)
+        yield "late", _mixed(before, after, _LAST_BITS, chance, most=True)
     else:
         middle = len(after) // 2
         yield "early", _mixed(before, after, _EARLY, chance)
         yield "half", after[:middle] + before[middle:]
         yield "backwards", before[:middle] + after[middle:]
-        yield "mixed", _mixed(before, after, 0.5, chance)
-        yield "late", _mixed(before, after, 1 - _LATE, chance)
+        yield "mixed", _mixed(before, after, 1, chance)
+        yield "late", _mixed(before, after, _LATE, chance, most=True)
     yield "whole", after
 
 
-def _mixed(before: bytes, after: bytes, share: float, chance: random.Random) -> bytes:
-    """Of the bits that differ, ``share`` are as after."""
+def _mixed(before: bytes, after: bytes, halvings: int, chance: random.Random, most: bool = False) -> bytes:
+    """Of the bits that differ, one in 2 ** halvings is as after; with ``most`` that many are not."""
     size = 8 * len(before)
-    if share == 0.5:
-        mask = chance.getrandbits(size)
-    else:
-        few = 0
-        for _ in range(round(size * min(share, 1 - share)) or 1):
-            few |= 1 << chance.randrange(size)
-        mask = few if share < 0.5 else ((1 << size) - 1) ^ few
+    mask = chance.getrandbits(size)
+    for _ in range(halvings - 1):
+        mask &= chance.getrandbits(size)
+    if most:
+        mask ^= (1 << size) - 1
     old = int.from_bytes(before, "little")
     new = int.from_bytes(after, "little")
     return (old ^ ((old ^ new) & mask)).to_bytes(len(before), "little")
