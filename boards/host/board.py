@@ -118,6 +118,8 @@ class _Display:
     def __init__(self, screen):
         self._screen = screen
         self._lines = [" " * self.columns] * self.rows
+        # Once for all: after weeks of running the heap has no room in one piece for a new one each second.
+        self._frame = bytearray(fm.SCREEN_SIZE)
         self.show()
 
     def write(self, row, text):
@@ -126,8 +128,20 @@ class _Display:
 
     def show(self):
         """Put the frame on the screen: UTF-8 lines, then blanks to the screen's size."""
-        frame = ("\n".join(self._lines) + "\n").encode()[: fm.SCREEN_SIZE]
-        self._screen[: fm.SCREEN_SIZE] = frame + b" " * (fm.SCREEN_SIZE - len(frame))
+        frame = self._frame
+        size = len(frame)
+        at = 0
+        for line in self._lines:
+            data = line.encode()
+            if at + len(data) >= size:
+                break
+            frame[at : at + len(data)] = data
+            at += len(data)
+            frame[at] = 10
+            at += 1
+        for i in range(at, size):
+            frame[i] = 32
+        self._screen[:size] = frame
 
 
 class _Identity:
