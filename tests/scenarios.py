@@ -17,7 +17,8 @@ DEADLINE_S = 180.0
 def scenario(function):
     """A test of ``async def function(place, <its parameters>)``; what it returns is printed.
 
-    ``place`` is what the module's ``scenarios`` fixture was made with, called with the test's name.
+    ``place`` is what the module's ``scenarios`` fixture was made with, called with the test's name. Its
+    ``close()`` is called after a test that came to its end, for what must be true after every one.
     """
 
     def test(scenarios, request, **parameters):
@@ -45,10 +46,12 @@ class Scenarios:
         self._turn = asyncio.Semaphore(LIMIT)
         self._futures = {}
 
-    def start(self, name, function, *arguments, **parameters):
+    def start(self, name, function, place, **parameters):
         async def run():
             async with self._turn, asyncio.timeout(DEADLINE_S):
-                return await function(*arguments, **parameters)
+                report = await function(place, **parameters)
+            place.close()
+            return report
 
         self._futures[name] = asyncio.run_coroutine_threadsafe(run(), self._loop)
 

@@ -17,7 +17,7 @@ import pytest
 from zigpy.zcl.foundation import Status
 
 from boards.host.flash_map import ERASE_SIZE
-from firmware_agent.boot import MAX_TRIAL_CRASHES
+from firmware_agent.boot import CRASH, MAX_TRIAL_CRASHES, WATCHDOG
 from tests import sample_apps, scenarios
 from tests.scenarios import scenario
 from tools import files, keys, layout, romfs
@@ -47,10 +47,21 @@ class Place:
         self.images = images
         self.directory = directory
         self.state = directory / "device"
+        self.may_crash = False
+        self._devices = []
 
     def device(self, *options, factory=None, on_event=None):
         factory = factory or self.images.upgrade_file(1)
-        return Device(self.state, self.images.public_key, factory, options, on_event)
+        device = Device(self.state, self.images.public_key, factory, options, on_event)
+        self._devices.append(device)
+        return device
+
+    def close(self):
+        """After the test: a device that crashed on the way survived it, but that is no excuse."""
+        for device in self._devices:
+            causes = [event.fields["cause"] for event in device.events if event.name == "boot"]
+            assert self.may_crash or not {CRASH, WATCHDOG} & set(causes), f"{causes}: {device.said}"
+            assert self.may_crash or not device.said, device.said
 
     async def image(self, app, version):
         """An upgrade file with the text ``app`` as its application, signed with the module's key."""
@@ -159,7 +170,7 @@ def names(events):
 
 @scenario
 async def test_firmware_that_hangs_on_trial_is_ended_by_the_watchdog_and_reverted(place):
-    await given_up(place, sample_apps.HANGS, "watchdog", HANGS_S)
+    await given_up(place, sample_apps.HANGS, WATCHDOG, HANGS_S)
 
 
 @scenario
@@ -348,6 +359,7 @@ async def test_a_restart_after_confirmed(place):
 
 async def given_up(place, app, cause, timeout_s=EVENT_S):
     """Version 2 fails in each of its trial boots: version 1 runs again, and says so."""
+    place.may_crash = True
     path = await place.image(app, V2)
     async with place.device() as device:
         await device.power_on()
@@ -375,7 +387,7 @@ def check_gave_up(device):
 
 @scenario
 async def test_firmware_that_raises_on_trial_is_reverted(place):
-    await given_up(place, sample_apps.RAISES, "crash")
+    await given_up(place, sample_apps.RAISES, CRASH)
 
 
 @scenario
@@ -584,6 +596,7 @@ async def by_hand(seeds):
             place = Place(made, Path(directory) / str(seed))
             place.directory.mkdir()
             print(await kill_twenty_times(place, seed), flush=True)
+            place.close()
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ class Device:
                             return self.events[at]
                         at += 1
                     if self._readers and all(reader.done() for reader in self._readers):
-                        said = "\n".join(self._said) or "it said nothing"
+                        said = self.said or "it said nothing"
                         raise Failed(f"the emulated device stopped before the event {wanted}: {said}")
                     change = asyncio.get_running_loop().create_future()
                     self._changed.append(change)
@@ -147,6 +147,11 @@ class Device:
         except TimeoutError:
             last = ", ".join(str(event) for event in self.events[-5:])
             raise Failed(f"no event {wanted} within {timeout_s:g} s; the last ones: {last}") from None
+
+    @property
+    def said(self) -> str:
+        """The last lines on its console that were no events: tracebacks, mostly."""
+        return "\n".join(self._said)
 
     def screen(self) -> str:
         """What stands on its display."""

@@ -13,6 +13,7 @@ from zigpy.zcl.foundation import Status
 from boards.host.flash_map import ERASE_SIZE, JOURNAL_UNITS
 from firmware_agent import reject
 from firmware_agent.agent import version_text
+from firmware_agent.boot import POWER_ON, RESET
 from firmware_agent.protocol.upgrade_file import BASE_LENGTH, ELEMENT_HEADER
 from tools.demo import images as demo_images
 from tools.demo.device import HOST, Device
@@ -147,6 +148,12 @@ class Story:
 
     async def _conclude(self, session: HubSession, watch: ScreenWatch) -> None:
         await self._runs_version_2(session)
+        causes = [event.fields["cause"] for event in self._device.events if event.name == "boot"]
+        self._check(
+            causes == [POWER_ON, POWER_ON, RESET],
+            "it started three times: from the factory, after the power cut, and into version 2",
+            f"{', '.join(causes)}: {self._device.said}",
+        )
         self._check(
             watch.frames > 0 and watch.standstill <= MOST_STANDSTILL_S,
             f"the display was refreshed all the while: {watch.frames} pictures, "
