@@ -9,6 +9,8 @@
   torn record, unreadable at this boot, become readable later, its number is lower: it stays dead.
 - The first state record of a bank holds the trust anchors; one behind it only if they changed.
 - The bank that holds the truth is never the one erased. A bank that does not keep a record is passed over.
+- There are three banks at least. With two, a torn record that reads well by luck would have the bank
+  before it erased, and could then become unreadable: nothing would be left.
 
 A state record ends in a CRC-32. A progress record is written in the block path, where nothing may
 allocate (a CRC-32 is a big integer on 32-bit ports), and carries its own complement instead, which
@@ -24,6 +26,7 @@ from hal.flash import DEVICE, FlashError
 from . import state as _state
 
 _SESSION_STEP = 16  # more than the records that one commit may leave behind unreadable
+_LEAST_BANKS = 3
 _PROGRESS_KIND = 0x50
 _PROGRESS_SIZE = 16
 
@@ -37,7 +40,7 @@ def _padded(size, write_size):
 
 
 class Journal:
-    """Over ``area``, a FlashArea of at least two banks. ValueError if it is smaller."""
+    """Over ``area``, a FlashArea of at least three banks. ValueError if it is smaller."""
 
     def __init__(self, area):
         self._area = area
@@ -46,8 +49,8 @@ class Journal:
         self._bank_units = (full_size + self._progress_size + area.erase_size - 1) // area.erase_size
         self._bank_size = self._bank_units * area.erase_size
         self._banks = area.units // self._bank_units
-        if self._banks < 2:
-            raise ValueError("the journal needs two banks of %d bytes" % self._bank_size)
+        if self._banks < _LEAST_BANKS:
+            raise ValueError("the journal needs %d banks of %d bytes" % (_LEAST_BANKS, self._bank_size))
         self._record = bytearray(full_size)
         self._check = bytearray(full_size)
         self._full_views = self._views(full_size)
@@ -64,7 +67,7 @@ class Journal:
         for bank in range(self._banks):
             position = 0
             current = -1
-            found.anchors = None
+            found.anchors = None  # type: ignore[assignment]
             while True:
                 size = self._read_state(bank, position, found)
                 if size:
