@@ -71,11 +71,11 @@ STORIES = (
     Story("self-test", ("v2",), "v1", trial="fails", reason=reject.SELF_TEST_FAILED),
 )
 GEOMETRIES = (
-    Geometry(256, 1, 8),
+    Geometry(256, 1, 8, 6),
     Geometry(256, 16, 8, 8),
     Geometry(512, 32, 4, 3),
-    Geometry(1024, 256, 2, 2),
-    Geometry(2048, 8, 1, 2),
+    Geometry(1024, 256, 2, 3),
+    Geometry(2048, 8, 1, 3),
     Geometry(4096, 16, 1),
 )
 

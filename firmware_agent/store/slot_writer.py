@@ -1,6 +1,7 @@
 """Writes one slot front to back: gathers write units, erases each erase unit as it is entered."""
 
 _PAGE = 256  # parts program at most a page at a time; a power of two divides every erase size
+_TAIL = 64  # the last page in pieces, so that hardly anything is programmed beyond the image
 
 
 class SlotWriter:
@@ -12,6 +13,7 @@ class SlotWriter:
         if size % area.write_size or area.erase_size % size:
             raise ValueError("erase unit, page and write unit must divide each other")
         self._page = bytearray(size)
+        self._tail = bytearray(max(area.write_size, min(_TAIL, size)))
         self._page_size = size
         self.position = 0
 
@@ -34,15 +36,27 @@ class SlotWriter:
         self.position = position
 
     def flush(self):
-        """Program a last page that is not full, filled up with 0xFF."""
-        used = self.position % self._page_size
-        if used:
-            for i in range(used, self._page_size):
-                self._page[i] = 0xFF
-            self._program(self.position - used)
+        """Program a last page that is not full, the rest of its last piece filled up with 0xFF."""
+        size = self._page_size
+        used = self.position % size
+        for i in range(used, size):
+            self._page[i] = 0xFF
+        at = 0
+        while at < used:
+            self._program_tail(self.position - used, at)
+            at += len(self._tail)
+
+    def _program_tail(self, page_at, start):
+        for i in range(len(self._tail)):
+            self._tail[i] = self._page[start + i]
+        self._enter(page_at + start)
+        self._area.program(page_at + start, self._tail)
 
     def _program(self, at):
+        self._enter(at)
+        self._area.program(at, self._page)
+
+    def _enter(self, at):
         erase_size = self._area.erase_size
         if at % erase_size == 0:
             self._area.erase(at // erase_size)
-        self._area.program(at, self._page)

@@ -67,7 +67,9 @@ class RememberedSignatures:
 class Bench:
     """power_on() it, then use ``store`` and ``handover``; ``fetched`` counts the image bytes given to it."""
 
-    def __init__(self, erase_size=1024, write_size=16, slot_units=4, journal_units=4, make_flash=NorFlash):
+    def __init__(self, erase_size=1024, write_size=16, slot_units=4, journal_units=None, make_flash=NorFlash):
+        if journal_units is None:
+            journal_units = 4 if erase_size > 256 else 9
         self.erase_size = erase_size
         self.write_size = write_size
         self.slot_units = slot_units

@@ -60,7 +60,17 @@ def test_each_unit_is_erased_once_just_before_its_first_page():
     for unit in (1, 2, 3):
         expected.append((ERASE, unit, 0))
         expected += [(kind, unit, at) for kind, at in (pages if unit < 3 else pages[:1])]
+    # 52 bytes are left: one piece of the last page.
     assert log == expected
+    assert [length for _, _, length in flash.log[-2:]] == [1024, 64]
+
+
+def test_the_last_page_is_programmed_in_pieces_and_hardly_beyond_the_end():
+    for write_size in (1, 16, 64, 256):
+        flash, area = slot(write_size=write_size)
+        write(area, payload(1, 1024 + 130), 63)
+        begin, end = flash.log[-1][1], flash.log[-1][1] + flash.log[-1][2]
+        assert begin < 2 * 1024 + 130 <= end < 2 * 1024 + 130 + max(64, write_size)
 
 
 def test_what_is_not_written_is_not_touched():

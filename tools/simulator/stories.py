@@ -137,16 +137,16 @@ STORIES = {
 GEOMETRIES = {
     str(geometry): geometry
     for geometry in (
-        Geometry(256, 1, 4, 8),
-        Geometry(256, 16, 4, 8),
+        Geometry(256, 1, 6, 8),
+        Geometry(256, 16, 6, 8),
         Geometry(512, 4, 3, 4),
         Geometry(512, 32, 4, 4),
-        Geometry(1024, 8, 2, 2),
+        Geometry(1024, 8, 3, 2),
         Geometry(1024, 256, 3, 2),
         Geometry(4096, 16, 4, 1),
-        Geometry(4096, 16, 2, 1, program_once=False),
+        Geometry(4096, 16, 3, 1, program_once=False),
         Geometry(1024, 16, 3, 2, erased_value=0x00),
-        Geometry(65536, 16, 2, 1),
+        Geometry(65536, 16, 3, 1),
     )
 }
 IMAGE_SIZE = 900  # bytes of payload
