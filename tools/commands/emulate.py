@@ -139,9 +139,8 @@ def command(
 
 def _writer(path: Path | None, stdio: bool):
     """Where events go: standard output, and FILE; with --stdio FILE alone, else standard error."""
+    # The file first: who reads an event and then cuts the power finds it in the file.
     streams = []
-    if not stdio:
-        streams.append(sys.stdout)
     if path is not None:
         try:
             streams.append(path.open("a"))
@@ -149,6 +148,8 @@ def _writer(path: Path | None, stdio: bool):
             raise UnusableArguments(f"cannot write events to {path}: {error.strerror}") from error
     elif stdio:
         streams.append(sys.stderr)
+    if not stdio:
+        streams.append(sys.stdout)
 
     def emit(event: dict) -> None:
         line = json.dumps(event) + "\n"
