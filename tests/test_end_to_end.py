@@ -566,7 +566,8 @@ async def test_slots_are_shown_and_dumped_while_the_device_runs(place):
         code, output, _ = await hanota("slots", "--state", place.state, "--json")
         assert code == 0
         payload = files.read(place.images.payload(1))
-        assert json.loads(output) == {
+        shown = json.loads(output)
+        assert {name: shown[name] for name in ("boots", "security_counter", "slots")} == {
             "boots": "A",
             "security_counter": V1,
             "slots": {
