@@ -13,7 +13,7 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from boards.host.flash_map import ERASE_SIZE
+from boards.common.flash_map import ERASE_SIZE
 from tools import inspection, keys
 from tools.cli import main
 from tools.demo import images

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from zigpy.zcl.foundation import Status
 
-from boards.host.flash_map import ERASE_SIZE
+from boards.common.flash_map import ERASE_SIZE
 from firmware_agent.boot import CRASH, MAX_TRIAL_CRASHES, WATCHDOG
 from tests import sample_apps, scenarios
 from tests.scenarios import scenario

@@ -1,25 +1,31 @@
-"""The boot ROM of the host board: what no download replaces, as a file system that runs in place."""
+"""What no download replaces: the host board's ROM, a file system run in place; other boards freeze it."""
 
 from tools import layout, romfs
 
-# The host board's own files, beside what every board keeps fixed.
-_BOARD = [
-    "boards/__init__.py",
-    "boards/host/__init__.py",
-    "boards/host/board.py",
-    "boards/host/flash_map.py",
-    "boards/host/start.py",
-    "hal/sim/__init__.py",
-    "hal/sim/nor_flash.py",
-]
+# What a board keeps fixed beside what every board does.
+_COMMON = ["boards/__init__.py", "boards/common/*.py"]
+_BOARDS = {
+    "host": ["boards/host/__init__.py", "boards/host/board.py", "boards/host/start.py", "hal/sim/__init__.py"]
+    + ["hal/sim/nor_flash.py"],
+    "qemu_mps2": ["boards/qemu_mps2/*.py"],
+}
 MAIN = layout.ROOT / "boards/host/main.py"
 
 
-def rom_files() -> list[str]:
+def fixed_files(board: str) -> list[str]:
     """Sorted paths, relative to the project's root."""
-    return sorted([*layout.fixed_files(), *_BOARD])
+    files = layout.matches([*_COMMON, *_BOARDS[board]]) | set(layout.fixed_files())
+    # That one is read by MicroPython's build.
+    return sorted(files - {f"boards/{board}/manifest.py"})
+
+
+def fixed_sources(board: str) -> dict[str, bytes]:
+    """Their sources, with the constants folded, as they are frozen."""
+    return romfs.folded({name: (layout.ROOT / name).read_bytes() for name in fixed_files(board)})
 
 
 def build_rom() -> bytes:
-    """The ROM's image."""
-    return romfs.write(romfs.compiled_all({name: (layout.ROOT / name).read_bytes() for name in rom_files()}))
+    """The host board's ROM."""
+    return romfs.write(
+        romfs.compiled_all({name: (layout.ROOT / name).read_bytes() for name in fixed_files("host")})
+    )

@@ -29,18 +29,19 @@ UPDATABLE = [
 
 def fixed_files() -> list[str]:
     """Sorted paths, relative to ROOT, of what is never replaced by a download."""
-    return sorted(_matches(FIXED))
+    return sorted(matches(FIXED))
 
 
 def updatable_files() -> list[str]:
     """Sorted paths, relative to ROOT, of what travels in every payload."""
-    return sorted(_matches(UPDATABLE) - _matches(FIXED))
+    return sorted(matches(UPDATABLE) - matches(FIXED))
 
 
 def device_files() -> list[str]:
     """Sorted paths, relative to ROOT, of all that runs on a device, boards included."""
-    return sorted(_matches([*FIXED, *UPDATABLE, "hal/sim/*.py", "boards/*/*.py"]))
+    return sorted(matches([*FIXED, *UPDATABLE, "hal/sim/*.py", "boards/*/*.py"]))
 
 
-def _matches(patterns: list[str]) -> set[str]:
+def matches(patterns: list[str]) -> set[str]:
+    """Paths, relative to ROOT, of the files that fit one of the patterns."""
     return {path.relative_to(ROOT).as_posix() for pattern in patterns for path in ROOT.glob(pattern)}

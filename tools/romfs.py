@@ -79,11 +79,15 @@ def _package_files(package_dir: Path) -> dict[str, bytes]:
 
 
 def compiled_all(sources: dict[str, bytes]) -> dict[str, bytes]:
-    """``sources`` as they go into an image: constants folded across all device modules, compiled."""
+    """``sources`` as they go into an image: constants folded, compiled."""
+    return dict(compiled(name, data) for name, data in sorted(folded(sources).items()))
+
+
+def folded(sources: dict[str, bytes]) -> dict[str, bytes]:
+    """``sources`` with the constants of all device modules folded into them."""
     world = {name: (layout.ROOT / name).read_bytes() for name in layout.device_files()}
-    folded = fold.fold({**world, **{name: data for name, data in sources.items() if name.endswith(".py")}})
-    files = {**sources, **{name: folded[name] for name in sources if name in folded}}
-    return dict(compiled(name, data) for name, data in sorted(files.items()))
+    done = fold.fold({**world, **{name: data for name, data in sources.items() if name.endswith(".py")}})
+    return {name: done.get(name, data) for name, data in sources.items()}
 
 
 def compiled(name: str, source: bytes) -> tuple[str, bytes]:

@@ -12,16 +12,10 @@ import struct
 import sys
 import time
 
-from boards.host import flash_map as fm
-from firmware_agent.store.firmware_store import FirmwareStore
-from firmware_agent.trust.acceptance import Device
-from firmware_agent.trust.anchors import Anchors
-from hal.flash import FlashArea
+from boards.common import flash_map as fm
+from boards.common.parts import Display, Identity
+from boards.common.store import open_store
 from hal.sim.nor_flash import NorFlash
-
-# A device built for test believes keys that everybody knows. It is a line of code in the boot ROM: no
-# setting, no image and no hub can turn it on.
-BUILT_FOR_TEST = False
 
 MICROPYTHON = sys.implementation.name == "micropython"
 
@@ -109,57 +103,6 @@ class _Watchdog:
         self._registers[fm.REG_WATCHDOG] = self._registers[fm.REG_WATCHDOG] + 1 & 0xFF
 
 
-class _Display:
-    """A text screen: write() rows into the frame, show() puts the frame on the glass."""
-
-    columns = fm.SCREEN_COLUMNS
-    rows = fm.SCREEN_ROWS
-
-    def __init__(self, screen):
-        self._screen = screen
-        self._lines = [" " * self.columns] * self.rows
-        # Once for all: after weeks of running the heap has no room in one piece for a new one each second.
-        self._frame = bytearray(fm.SCREEN_SIZE)
-        self.show()
-
-    def write(self, row, text):
-        """Put ``text`` in ``row``, filled up or cut to the width."""
-        self._lines[row] = text[: self.columns] + " " * (self.columns - len(text))
-
-    def show(self):
-        """Put the frame on the screen: UTF-8 lines, then blanks to the screen's size."""
-        frame = self._frame
-        size = len(frame)
-        at = 0
-        for line in self._lines:
-            data = line.encode()
-            if at + len(data) >= size:
-                break
-            frame[at : at + len(data)] = data
-            at += len(data)
-            frame[at] = 10
-            at += 1
-        for i in range(at, size):
-            frame[i] = 32
-        self._screen[:size] = frame
-
-
-class _Identity:
-    """Who the device is, from its provisioning; file_version is that of the running image."""
-
-    def __init__(self, device):
-        self.manufacturer_code = device["manufacturer_code"]
-        self.image_type = device["image_type"]
-        self.hardware_version = device["hardware_version"]
-        self.eui64 = bytes.fromhex(device["eui64"])
-        self.model = device["model"]
-        self.device_id = device["device_id"]
-        self.manufacturer_name = "hanota"
-        self.date_code = "20261122"
-        self.power_source = 1  # mains, single phase
-        self.file_version = 0
-
-
 class Board:
     """device: the provisioned identity; runtime: what this start adds; both plain dicts."""
 
@@ -171,11 +114,11 @@ class Board:
         self.endpoint = runtime["endpoint"]
         self.profile = runtime["profile"]
         self.max_data_size = runtime["max_data_size"]
-        self.identity = _Identity(device)
+        self.identity = Identity(device)
         self.clock = _Clock()
         self.watchdog = _Watchdog(self._registers)
         self.link = _Link(self._registers)
-        self.display = _Display(_memory(runtime["screen"], fm.SCREEN_SIZE))
+        self.display = Display(_memory(runtime["screen"], fm.SCREEN_SIZE))
         self.store = open_store(
             _CountedFlash(self.flash_memory, self._registers),
             self.flash_memory,
@@ -197,28 +140,6 @@ class Board:
         """Does not return."""
         sys.exit(fm.EXIT_RESET)
 
-
-def open_store(flash, mapped, device, anchors=None, hook=None):
-    """The firmware store over a part with this board's map; also the host tools' way in.
-
-    anchors: the Anchors of a device that is being made; later they come from the flash, with load().
-    """
-    slots = []
-    first = fm.JOURNAL_UNITS
-    for _ in range(2):
-        slots.append(FlashArea(flash, first, fm.SLOT_UNITS, fm.WRITE_SIZE, mapped))
-        first += fm.SLOT_UNITS
-    journal = FlashArea(flash, 0, fm.JOURNAL_UNITS, fm.WRITE_SIZE)
-    rules = Device(
-        device["manufacturer_code"],
-        device["image_type"],
-        device["hardware_version"],
-        bytes.fromhex(device["vendor_id"]),
-        bytes.fromhex(device["class_id"]),
-        0,
-        slots[0].size,
-        Anchors([]) if anchors is None else anchors,
-        bytes.fromhex(device["eui64"]),
-        BUILT_FOR_TEST,
-    )
-    return FirmwareStore(journal, slots, rules, hook)
+    def halt(self, code):
+        """Nothing can run: stays down. ``code``: EXIT_NOTHING_BOOTS or EXIT_NO_DEVICE. Does not return."""
+        sys.exit(code)

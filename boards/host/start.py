@@ -1,14 +1,9 @@
-"""The host board's start: boot, mount the slot's file system, run what is in it."""
+"""The host board's start."""
 
 import json
-import sys
 
-import firmware_agent
-import hal
-from boards.host.board import MICROPYTHON, Board
-from boards.host.flash_map import EXIT_NO_DEVICE, EXIT_NOTHING_BOOTS
-from firmware_agent import boot, reject
-from firmware_agent.store.state import STATE_NAMES
+from boards.common.start import start
+from boards.host.board import Board
 
 
 def main(device_path, runtime):
@@ -16,55 +11,4 @@ def main(device_path, runtime):
     facts (see Board)."""
     with open(device_path) as file:
         device = json.load(file)
-    board = Board(device, runtime)
-    store = board.store
-    if not store.load():
-        sys.exit(EXIT_NO_DEVICE)
-    try:
-        handover = boot.boot(store, board.cause, board.watchdog.feed)
-    except boot.NothingBoots as failure:
-        reasons = [reject.name(number) if number else None for number in failure.reasons]
-        board.emit("failed", {"text": "no slot holds an image that may run", "reasons": reasons})
-        sys.exit(EXIT_NOTHING_BOOTS)
-    version = "0x%08x" % handover.manifest.file_version
-    if handover.reverted:
-        board.emit(
-            "reverted",
-            {
-                "slot": boot.SLOT_NAMES[handover.slot],
-                "file_version": version,
-                "reason": reject.name(handover.reverted),
-                "number": handover.reverted,
-            },
-        )
-    board.emit(
-        "boot",
-        {
-            "slot": boot.SLOT_NAMES[handover.slot],
-            "file_version": version,
-            "state": STATE_NAMES[store.slot_state(handover.slot)],
-            "cause": handover.cause,
-        },
-    )
-    _run_payload(board, handover)
-
-
-def _run_payload(board, handover):
-    if not MICROPYTHON:
-        # CPython cannot run .mpy: for debugging, the checkout's agent and sample application stand in.
-        from boards.applications.in_home_display import app
-        from firmware_agent.agent import run
-
-        run(board, handover, app)
-        return
-    import vfs
-
-    manifest = handover.manifest
-    area = handover.store.slots[handover.slot]
-    payload = area.view(manifest.head_length, manifest.payload_length)
-    vfs.mount(vfs.VfsRom(payload), "/app")  # type: ignore[abstract]
-    sys.path.insert(0, "/app")
-    firmware_agent.provide("/app")
-    hal.provide("/app")
-    payload_main = __import__("main")
-    payload_main.main(board, handover)
+    start(Board(device, runtime))

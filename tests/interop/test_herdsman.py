@@ -9,7 +9,7 @@ import hashlib
 
 import pytest
 
-from boards.host.flash_map import ERASE_SIZE
+from boards.common.flash_map import ERASE_SIZE
 from firmware_agent import reject
 from tests.interop.conftest import ADDRESS, V1, V2
 

@@ -2,7 +2,8 @@
 
 import sys
 
-from boards.host import board, flash_map
+from boards.common import flash_map
+from boards.host import board
 from hal.sim.cut_flash import CutFlash
 from hal.sim.nor_flash import NorFlash
 from tests.contracts import flash_contract as contract

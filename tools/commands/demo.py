@@ -14,6 +14,8 @@ from rich.console import Console
 from tools.demo import images, stage, table
 from tools.demo.images import Images
 from tools.demo.stage import Stage
+from tools.emulator.emulator import MACHINES
+from tools.emulator.state_dir import HOST
 from tools.errors import UnusableArguments
 
 
@@ -25,8 +27,15 @@ from tools.errors import UnusableArguments
     type=click.Path(file_okay=False, path_type=Path),
     help="An empty or new directory for the keys, images and device, which otherwise are thrown away.",
 )
+@click.option(
+    "--board",
+    type=click.Choice(list(MACHINES)),
+    default=HOST,
+    show_default=True,
+    help="As hanota emulate has it.",
+)
 @click.option("--images-only", is_flag=True, help="Stop once keys and images are in DIR.")
-def command(kept: Path | None, images_only: bool) -> None:
+def command(kept: Path | None, board: str, images_only: bool) -> None:
     """Make keys and two firmware images, run an emulated PPMID on real MicroPython, update it from a zigpy
     hub, cut its power half-way, see it try and keep version 2, then attack it three times.
 
@@ -45,7 +54,7 @@ def command(kept: Path | None, images_only: bool) -> None:
         made = _make_images(directory, shown)
         if images_only:
             return
-        phases = asyncio.run(_tell(made, shown))
+        phases = asyncio.run(_tell(made, shown, board))
     console.print()
     console.print(table.table(phases))
     console.print("Every claim was checked and is true.")
@@ -78,7 +87,7 @@ def _make_images(directory: Path, shown: Stage) -> Images:
     return made
 
 
-async def _tell(made: Images, shown: Stage):
+async def _tell(made: Images, shown: Stage, board: str):
     # zigpy takes a while to import; --help and --images-only need none of it.
     from tools.demo.story import Story
 
@@ -86,6 +95,6 @@ async def _tell(made: Images, shown: Stage):
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:
-        return await Story(made, shown).tell()
+        return await Story(made, shown, board).tell()
     except asyncio.CancelledError:
         raise click.Abort from None

@@ -11,9 +11,10 @@ import click
 from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors
 from tools import keys
 from tools.devices import IMAGE_TYPES
-from tools.emulator.emulator import Emulator, Options
+from tools.emulator.emulator import MACHINES, Emulator
 from tools.emulator.factory import check_identity, make_device
-from tools.emulator.state_dir import StateDir
+from tools.emulator.machine import Options
+from tools.emulator.state_dir import HOST, StateDir
 from tools.errors import Failed, UnusableArguments
 from tools.host_port import HostPort
 from tools.number import Number
@@ -51,6 +52,13 @@ def _heap(ctx, param, value: str) -> str:
     type=_FILE,
     help="The key that signs its firmware; not needed once DIR holds a device.",
 )
+@click.option(
+    "--board",
+    type=click.Choice(list(MACHINES)),
+    default=HOST,
+    show_default=True,
+    help="host: MicroPython as a process; qemu_mps2: firmware on an emulated Cortex-M3.",
+)
 @click.option("--device", type=click.Choice(list(IMAGE_TYPES)), default="ppmid", show_default=True)
 @click.option("--manufacturer-code", type=U16, default="0x1234", show_default=True)
 @click.option("--hardware-version", type=U16, default="1", show_default=True)
@@ -69,6 +77,7 @@ def _heap(ctx, param, value: str) -> str:
     help="Take one connection after another; a newer replaces the older. Port 0: any free one.",
 )
 @click.option("--connect", type=HostPort(), help="Connect there, again and again.")
+@click.option("--pty", is_flag=True, help="A pseudo-terminal; the event `listening` has its path.")
 @click.option("--stdio", is_flag=True, help="The link is standard input and output.")
 @click.option(
     "--interpreter", type=click.Choice(["micropython", "python"]), default="micropython", show_default=True
@@ -92,6 +101,7 @@ def command(
     state_path: Path,
     factory: Path | None,
     trust: Path | None,
+    board: str,
     device: str,
     manufacturer_code: int,
     hardware_version: int,
@@ -100,6 +110,7 @@ def command(
     profile: int,
     listen: tuple[str, int] | None,
     connect: tuple[str, int] | None,
+    pty: bool,
     stdio: bool,
     interpreter: str,
     max_data_size: int,
@@ -115,8 +126,10 @@ def command(
     Example, and then `hanota serve v2.ota --connect 127.0.0.1:7000`:
       hanota emulate --state device --factory v1.ota --trust public.pem --listen 127.0.0.1:7000
     """
-    if (listen is not None) + (connect is not None) + stdio != 1:
-        raise UnusableArguments("say where the HAN link goes: one of --listen, --connect and --stdio")
+    if (listen is not None) + (connect is not None) + pty + stdio != 1:
+        raise UnusableArguments("say where the HAN link goes: one of --listen, --connect, --pty and --stdio")
+    if board != HOST and interpreter != "micropython":
+        raise UnusableArguments(f"--interpreter {interpreter} is for --board {HOST} alone")
     anchor = None if trust is None else keys.load_public(trust)
     state = StateDir(state_path)
     if not state.holds_device and factory is None:
@@ -127,14 +140,14 @@ def command(
         raise UnusableArguments("a new device needs a key to trust: give --trust public.pem")
     lock = state.acquire()
     if state.holds_device:
-        check_identity(state, anchor, device, manufacturer_code, hardware_version)
+        check_identity(state, anchor, device, manufacturer_code, hardware_version, board)
     else:
         assert factory is not None and anchor is not None
         anchors = Anchors([Anchor(anchor, FIRMWARE | ANCHORS)])
-        make_device(state, factory, anchors, device, manufacturer_code, hardware_version)
+        make_device(state, factory, anchors, device, manufacturer_code, hardware_version, board=board)
     options = Options(address, endpoint, profile, interpreter, heap, max_data_size)
     emit = _writer(events_path, stdio)
-    asyncio.run(_run(Emulator(state, options, lock, emit), listen, connect))
+    asyncio.run(_run(Emulator(state, options, lock, emit), listen, connect, pty))
 
 
 def _writer(path: Path | None, stdio: bool):
@@ -160,7 +173,7 @@ def _writer(path: Path | None, stdio: bool):
     return emit
 
 
-async def _run(emulator: Emulator, listen, connect) -> None:
+async def _run(emulator: Emulator, listen, connect, pty) -> None:
     loop = asyncio.get_running_loop()
     power = asyncio.create_task(emulator.run())
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -176,6 +189,10 @@ async def _run(emulator: Emulator, listen, connect) -> None:
         link = None
     elif connect is not None:
         link = asyncio.create_task(port.connect(*connect))
+    elif pty:
+        path, serving = port.open_pty()
+        emulator.emit("listening", path=path)
+        link = asyncio.create_task(serving)
     else:
         link = asyncio.create_task(port.stdio())
     waiting = [task for task in (power, link) if task is not None]

@@ -168,7 +168,7 @@ def _described(
     anchors: tuple[Anchor, ...],
     built_for_test: bool,
 ) -> acceptance.Device:
-    from boards.host import flash_map
+    from boards.common import flash_map
 
     manufacturer = _MANUFACTURER_CODE if manufacturer_code is None else manufacturer_code
     kind = IMAGE_TYPES[device or "ppmid"] if image_type is None else image_type

@@ -155,7 +155,7 @@ class Device:
 
     def screen(self) -> str:
         """What stands on its display."""
-        return self._state.screen.read_bytes().decode(errors="replace")
+        return self._state.read_screen().decode(errors="replace")
 
     def slots(self) -> dict[str, Any]:
         """As `hanota slots --json` shows them."""
@@ -163,7 +163,7 @@ class Device:
 
     def flash(self) -> bytes:
         """Every byte of its flash."""
-        return self._state.flash.read_bytes()
+        return self._state.read_flash()
 
     def counters(self) -> dict[str, int]:
         """What its flash did since the factory: erases, programs, programmed_bytes."""

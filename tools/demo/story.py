@@ -10,7 +10,7 @@ from typing import Any
 from zigpy.ota import OtaImageWithMetadata
 from zigpy.zcl.foundation import Status
 
-from boards.host.flash_map import ERASE_SIZE, JOURNAL_UNITS
+from boards.common.flash_map import ERASE_SIZE, JOURNAL_UNITS
 from firmware_agent import reject
 from firmware_agent.agent import version_text
 from firmware_agent.boot import POWER_ON, RESET
@@ -44,7 +44,7 @@ _LOOK_S = 0.05
 class Story:
     """``tell()`` it once. Failed says which claim was not true."""
 
-    def __init__(self, images: Images, stage: Stage) -> None:
+    def __init__(self, images: Images, stage: Stage, board: str) -> None:
         self.phases: list[Phase] = []
         self._images = images
         self._stage = stage
@@ -52,7 +52,7 @@ class Story:
             images.directory / STATE_NAME,
             images.public_key,
             images.upgrade_file(1),
-            ("--device", DEVICE, "--manufacturer-code", f"0x{MANUFACTURER_CODE:04x}"),
+            ("--board", board, "--device", DEVICE, "--manufacturer-code", f"0x{MANUFACTURER_CODE:04x}"),
             stage.event,
         )
 

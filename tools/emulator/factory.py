@@ -4,25 +4,36 @@ import json
 import os
 from pathlib import Path
 
-from boards.host import board, flash_map
+from boards.common import flash_map
+from boards.common.store import open_store
+from boards.qemu_mps2 import memory_map
 from firmware_agent.protocol.upgrade_file import UpgradeFile
 from firmware_agent.reject import MALFORMED_FILE, SIZE_MISMATCH, TOO_LARGE, Rejected, name
 from firmware_agent.trust import acceptance
 from firmware_agent.trust.anchors import Anchors
 from firmware_agent.trust.envelope import key_id
 from hal.sim.nor_flash import NorFlash
-from tools import boot_files, envelope, files
+from tools import boot_files, envelope, files, firmware
 from tools.devices import DEVICE_IDS, IMAGE_TYPES
-from tools.emulator.state_dir import StateDir
+from tools.emulator.state_dir import HOST, StateDir
 from tools.emulator.stored import open_flash
 from tools.errors import Failed, UnusableArguments
 
 
 def check_identity(
-    state: StateDir, anchor: bytes | None, device: str, manufacturer_code: int, hardware_version: int
+    state: StateDir,
+    anchor: bytes | None,
+    device: str,
+    manufacturer_code: int,
+    hardware_version: int,
+    board: str = HOST,
 ) -> None:
     """A device stays who it is: refuse a start that says otherwise. ``anchor``: a key that it trusts."""
     identity = state.identity()
+    if state.board != board:
+        raise UnusableArguments(
+            f"{state.path} holds a device on {state.board}: give --board {state.board}, or another --state"
+        )
     trusted = [one.public_key for one in open_flash(state).device.anchors.entries]
     known = anchor is None or anchor in trusted
     for what, has, says in (
@@ -51,6 +62,7 @@ def make_device(
     manufacturer_code: int,
     hardware_version: int,
     eui64: bytes | None = None,
+    board: str = HOST,
 ) -> dict:
     """Birth: identity, trust anchors, boot files, and the factory image proven and confirmed in slot A.
     Returns the identity, as in device.json.
@@ -59,6 +71,7 @@ def make_device(
     """
     vendor = envelope.vendor_id(manufacturer_code)
     identity = {
+        "board": board,
         "model": device.upper(),
         "device_id": DEVICE_IDS[device],
         "manufacturer_code": manufacturer_code,
@@ -76,13 +89,30 @@ def make_device(
         raise Failed(
             f"{factory}: not a factory image for this device: {name(refusal.number)}: {refusal.detail}"
         ) from None
-    files.write(state.rom, boot_files.build_rom())
-    files.write(state.main, boot_files.MAIN.read_bytes())
-    files.write(state.flash, bytes(memory))
-    files.write(state.registers, bytes(flash_map.REGISTERS_SIZE))
     files.write(state.screen, b" " * flash_map.SCREEN_SIZE)
+    if board == HOST:
+        files.write(state.rom, boot_files.build_rom())
+        files.write(state.main, boot_files.MAIN.read_bytes())
+        files.write(state.flash, bytes(memory))
+        files.write(state.registers, bytes(flash_map.REGISTERS_SIZE))
+    else:
+        _write_qemu_files(state, board, bytes(memory), identity)
     files.write(state.device, json.dumps(identity, indent=1).encode())
     return identity
+
+
+def _write_qemu_files(state: StateDir, board: str, flash: bytes, identity: dict) -> None:
+    built = firmware.firmware_of(board)
+    if not built.is_file():
+        raise Failed(f"no firmware for {board} yet; build it: make firmware BOARD={board}")
+    files.write(state.firmware, built.read_bytes())
+    files.write(state.flash, flash)
+    os.truncate(state.flash, memory_map.PSRAM_SIZE)
+    known = json.dumps(identity).encode()
+    with state.map(0, memory_map.PSRAM_SIZE) as psram:
+        psram[memory_map.IDENTITY : memory_map.IDENTITY + len(known)] = known
+        at = memory_map.WORLD + memory_map.REG_UNIQUE_ID
+        psram[at : at + 8] = bytes.fromhex(identity["eui64"])
 
 
 def _program_factory_image(memory: bytearray, identity: dict, anchors: Anchors, data: bytes) -> None:
@@ -94,7 +124,7 @@ def _program_factory_image(memory: bytearray, identity: dict, anchors: Anchors, 
     if file.size != len(data):
         raise Rejected(SIZE_MISMATCH, f"{file.size} bytes in the header, the file has {len(data)}")
     image = data[file.image_offset :]
-    store = board.open_store(
+    store = open_store(
         NorFlash(memory, flash_map.ERASE_SIZE, flash_map.WRITE_SIZE), memory, identity, anchors
     )
     slot = store.slots[0]

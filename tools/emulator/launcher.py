@@ -13,7 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
-from boards.host import flash_map as fm
+from boards.common import flash_map as fm
 from tools.emulator.state_dir import StateDir
 
 _PR_SET_PDEATHSIG = 1

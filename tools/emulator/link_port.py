@@ -1,18 +1,22 @@
-"""The outer end of an emulated device's HAN link: listen, connect, or standard input and output.
+"""The outer end of an emulated device's HAN link: a socket, a pseudo-terminal, or standard input and output.
 
 At most one peer at a time; with --listen a newer connection replaces the older one. No peer: the
 device is off the HAN, and what it sends is lost.
 """
 
 import asyncio
+import functools
 import os
+import select
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+import tty
+from collections.abc import Awaitable, Callable, Coroutine
 
 _RETRY = 0.2  # seconds between attempts to connect
 _MOST_UNSENT = 1 << 20  # a peer that does not read loses what comes after this many bytes
 _ORPHAN_LOOK = 1.0
+_PTY_LOOK = 0.05  # seconds between looks whether somebody has opened the pseudo-terminal
 
 
 class LinkPort:
@@ -45,6 +49,32 @@ class LinkPort:
                 continue
             await self._serve(reader, writer)
 
+    def open_pty(self) -> tuple[str, Coroutine[None, None, None]]:
+        """A pseudo-terminal's path, and what serves it, for ever: whoever has it open is the peer."""
+        outer, inner = os.openpty()
+        tty.setraw(inner)
+        path = os.ttyname(inner)
+        # Ours closed, the kernel tells by POLLHUP whether anybody has it open.
+        os.close(inner)
+        return path, self._serve_pty(outer)
+
+    async def _serve_pty(self, outer: int) -> None:
+        loop = asyncio.get_running_loop()
+        poll = select.poll()
+        poll.register(outer, select.POLLIN)
+        while True:
+            if any(what & select.POLLHUP for _, what in poll.poll(0)):
+                await asyncio.sleep(_PTY_LOOK)
+                continue
+            reader = asyncio.StreamReader()
+            # A duplicate each time: the transports close theirs.
+            incoming = os.fdopen(os.dup(outer), "rb", buffering=0)
+            await loop.connect_read_pipe(functools.partial(asyncio.StreamReaderProtocol, reader), incoming)
+            transport, protocol = await loop.connect_write_pipe(
+                lambda: asyncio.streams.FlowControlMixin(loop), os.fdopen(os.dup(outer), "wb", buffering=0)
+            )
+            await self._serve(reader, asyncio.StreamWriter(transport, protocol, None, loop))
+
     async def stdio(self) -> None:
         """Standard input and output as the stream; once it is closed the device is off the HAN for good."""
         loop = asyncio.get_running_loop()
@@ -71,8 +101,8 @@ class LinkPort:
                 if self._writer is not writer:
                     break
                 await self._deliver(data)
-        except ConnectionError:
-            pass
+        except OSError:
+            pass  # a connection reset, or a pseudo-terminal that nobody has open any more
         finally:
             if self._writer is writer:
                 self._writer = None

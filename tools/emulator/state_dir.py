@@ -6,17 +6,23 @@ DIR/registers.bin watchdog, link and flash counters
 DIR/screen.txt    what the display shows
 DIR/rom.bin, main.py  the boot ROM, everything that no download replaces, and what mounts it
 DIR/lock          held while the device has power
+
+That is the host board. On qemu_mps2 firmware.elf takes the place of rom.bin and main.py, and flash.bin is all
+of the memory that QEMU shares with this side: the flash first, registers behind it; screen.txt is a copy.
 """
 
 import fcntl
 import json
+import mmap
 import os
 import time
 from pathlib import Path
 
-from boards.host import flash_map
+from boards.common import flash_map
+from boards.qemu_mps2 import memory_map
 from tools.errors import Failed, UnusableArguments
 
+HOST = "host"
 _LOCK_PATIENCE = 3.0  # seconds: a killed device's interpreter needs a moment to be gone
 
 
@@ -31,6 +37,7 @@ class StateDir:
         self.screen = path / "screen.txt"
         self.rom = path / "rom.bin"
         self.main = path / "main.py"
+        self.firmware = path / "firmware.elf"
         self.lock = path / "lock"
 
     @property
@@ -46,6 +53,35 @@ class StateDir:
             return json.loads(self.device.read_text())
         except (OSError, ValueError) as error:
             raise Failed(f"cannot read {self.device}: {error}") from error
+
+    @property
+    def board(self) -> str:
+        """Which board the device is: one of emulator.MACHINES."""
+        return self.identity().get("board", HOST)
+
+    def map(self, offset: int, size: int) -> mmap.mmap:
+        """A part of flash.bin, shared with the running device; offset: a multiple of the page size."""
+        with self.flash.open("r+b") as file:
+            return mmap.mmap(file.fileno(), size, offset=offset)
+
+    def map_registers(self) -> mmap.mmap:
+        """The registers, as map()."""
+        if self.board != HOST:
+            return self.map(memory_map.WORLD, flash_map.REGISTERS_SIZE)
+        with self.registers.open("r+b") as file:
+            return mmap.mmap(file.fileno(), flash_map.REGISTERS_SIZE)
+
+    def read_flash(self) -> bytes:
+        """Every byte of the NOR flash, also while the device runs."""
+        with self.flash.open("rb") as file:
+            return file.read(flash_map.FLASH_SIZE)
+
+    def read_screen(self) -> bytes:
+        """What the display shows now."""
+        if self.board == HOST:
+            return self.screen.read_bytes()
+        with self.map(memory_map.SCREEN, flash_map.SCREEN_SIZE) as screen:
+            return bytes(screen)
 
     def acquire(self) -> int:
         """Take the lock; returns its file descriptor, which the device's processes share."""
@@ -66,7 +102,8 @@ class StateDir:
 
     def counters(self) -> dict[str, int]:
         """What the flash did so far."""
-        data = self.registers.read_bytes()
+        with self.map_registers() as registers:
+            data = bytes(registers)
 
         def u32(at: int) -> int:
             return int.from_bytes(data[at : at + 4], "little")

@@ -1,8 +1,7 @@
 """What an emulated device has stored, read from outside."""
 
-import mmap
-
-from boards.host import board, flash_map
+from boards.common import flash_map
+from boards.common.store import open_store
 from firmware_agent.reject import Rejected
 from firmware_agent.store.firmware_store import FirmwareStore
 from firmware_agent.trust.acceptance import Device
@@ -16,14 +15,13 @@ def open_flash(state: StateDir) -> FirmwareStore:
     """The device's store over a copy of its flash: reading never disturbs a device that runs."""
     identity = state.identity()
     try:
-        with state.flash.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            memory = bytearray(mapped)
-    except (OSError, ValueError) as error:
+        memory = bytearray(state.read_flash())
+    except OSError as error:
         raise Failed(f"cannot read {state.flash}: {error}") from error
     if len(memory) != flash_map.FLASH_SIZE:
         raise Failed(f"{state.flash} has {len(memory)} bytes, the board's flash has {flash_map.FLASH_SIZE}")
     flash = NorFlash(memory, flash_map.ERASE_SIZE, flash_map.WRITE_SIZE)
-    store = board.open_store(flash, memory, identity)
+    store = open_store(flash, memory, identity)
     if not store.load():
         raise Failed(f"the flash in {state.path} holds no journal")
     return store

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from boards.host import flash_map
+from boards.common import flash_map
 from tools import envelope, files, keys, upgrade_file
 from tools.powercut import wire
 from tools.simulator import stories

@@ -1,4 +1,4 @@
-"""The host board's parts: flash geometry and map, registers, screen. Bytes unless said.
+"""What both emulated boards are made of: flash geometry and map, registers, screen. Bytes unless said.
 
 flash: 4 units of journal, slot A, slot B.
 """

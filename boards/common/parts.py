@@ -1,0 +1,54 @@
+"""Parts that several boards have: a text screen in memory, and who the device is."""
+
+from boards.common import flash_map as fm
+
+
+class Display:
+    """A text screen: write() rows into the frame, show() puts the frame on the glass."""
+
+    columns = fm.SCREEN_COLUMNS
+    rows = fm.SCREEN_ROWS
+
+    def __init__(self, screen):
+        self._screen = screen
+        self._lines = [" " * self.columns] * self.rows
+        # Once for all: after weeks of running the heap has no room in one piece for a new one each second.
+        self._frame = bytearray(fm.SCREEN_SIZE)
+        self.show()
+
+    def write(self, row, text):
+        """Put ``text`` in ``row``, filled up or cut to the width."""
+        self._lines[row] = text[: self.columns] + " " * (self.columns - len(text))
+
+    def show(self):
+        """Put the frame on the screen: UTF-8 lines, then blanks to the screen's size."""
+        frame = self._frame
+        size = len(frame)
+        at = 0
+        for line in self._lines:
+            data = line.encode()
+            if at + len(data) >= size:
+                break
+            frame[at : at + len(data)] = data
+            at += len(data)
+            frame[at] = 10
+            at += 1
+        for i in range(at, size):
+            frame[i] = 32
+        self._screen[:size] = frame
+
+
+class Identity:
+    """Who the device is, from its provisioning; file_version is that of the running image."""
+
+    def __init__(self, device):
+        self.manufacturer_code = device["manufacturer_code"]
+        self.image_type = device["image_type"]
+        self.hardware_version = device["hardware_version"]
+        self.eui64 = bytes.fromhex(device["eui64"])
+        self.model = device["model"]
+        self.device_id = device["device_id"]
+        self.manufacturer_name = "hanota"
+        self.date_code = "20261122"
+        self.power_source = 1  # mains, single phase
+        self.file_version = 0

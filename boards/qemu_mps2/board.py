@@ -1,0 +1,112 @@
+"""QEMU's mps2-an385 as a device: real firmware, UARTs, watchdog and reset; flash that is a file.
+
+The console (events, tracebacks, Ctrl-C) is UART 0, the HAN link UART 1. Whether the device is joined, and
+what stands on the display, are in memory shared with the emulator: both belong to chips that this board
+does not have.
+"""
+
+import json
+import random
+import select
+import sys
+import time
+
+import machine
+import mps2  # type: ignore[import-not-found]
+import uctypes
+
+from boards.common import flash_map as fm
+from boards.common.parts import Display, Identity
+from boards.common.store import open_store
+from boards.qemu_mps2 import memory_map as mm
+from firmware_agent import boot
+
+_HAN = 1  # UART
+_CAUSES = {
+    machine.PWRON_RESET: boot.POWER_ON,
+    machine.WDT_RESET: boot.WATCHDOG,
+    mps2.CRASH_RESET: boot.CRASH,
+}
+
+
+def _memory(offset, size):
+    return uctypes.bytearray_at(mm.PSRAM + offset, size)
+
+
+def _json_at(offset):
+    page = bytes(_memory(offset, mm.PAGE))
+    return json.loads(page[: page.index(b"\0")])
+
+
+class _Link:
+    """The HAN link: UART 1; reads do not block."""
+
+    def __init__(self, registers):
+        self._registers = registers
+        self._uart = machine.UART(_HAN, 115200)
+        self._poll = select.poll()
+        self._poll.register(self._uart, select.POLLIN)
+
+    @property
+    def joined(self):
+        """True while the device is on the HAN."""
+        return self._registers[fm.REG_JOINED] == 1
+
+    def read_into(self, buf):
+        """Fill buf with what has come; returns the number of bytes, 0 if nothing."""
+        return self._uart.readinto(buf) or 0
+
+    def write(self, buf, n):
+        """Send buf[:n]; returns when the UART has taken it all."""
+        self._uart.write(memoryview(buf)[:n])
+
+    def wait(self, milliseconds):
+        """Until something came, at most this long; the processor sleeps."""
+        for _ in self._poll.ipoll(milliseconds):
+            pass
+
+
+class Board:
+    """What the agent gets; everything that the chip does not know is read from the memory map."""
+
+    def __init__(self):
+        facts = _json_at(mm.FACTS)
+        device = _json_at(mm.IDENTITY)
+        registers = _memory(mm.WORLD, fm.REGISTERS_SIZE)
+        self.cause = _CAUSES.get(machine.reset_cause(), boot.RESET)
+        self.address = facts["address"]
+        self.endpoint = facts["endpoint"]
+        self.profile = facts["profile"]
+        self.max_data_size = facts["max_data_size"]
+        random.seed(facts["entropy"] ^ time.ticks_us())
+        self.identity = Identity(device)
+        self.clock = time
+        self.watchdog = machine.WDT(timeout=fm.WATCHDOG_SECONDS * 1000)
+        self.link = _Link(registers)
+        self.display = Display(_memory(mm.SCREEN, fm.SCREEN_SIZE))
+        flash = mps2.Flash(
+            mm.PSRAM + mm.FLASH,
+            fm.FLASH_SIZE,
+            fm.ERASE_SIZE,
+            fm.WRITE_SIZE,
+            mm.PSRAM + mm.WORLD + fm.REG_ERASES,
+        )
+        self.store = open_store(flash, flash, device, hook=self.watchdog.feed)
+
+    def emit(self, event, fields):
+        """One event as a line of JSON on the console."""
+        line = {"event": event}
+        line.update(fields)
+        sys.stdout.write(json.dumps(line) + "\n")
+
+    def random(self, n):
+        """A number from 0 to n - 1."""
+        return random.randrange(n) if n > 0 else 0
+
+    def reset(self):
+        """Does not return."""
+        machine.reset()
+
+    def halt(self, code):
+        """Nothing can run: QEMU ends with this code. Does not return."""
+        mps2.power_off(code)

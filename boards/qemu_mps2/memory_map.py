@@ -1,0 +1,23 @@
+"""QEMU mps2-an385's PSRAM, 16 MiB that the emulator keeps in a file: offsets in bytes.
+
+| offset | holds |
+|---|---|
+| 0 | the NOR flash, boards/common/flash_map.py |
+| WORLD | the page of registers shared with the emulator: boards/common/flash_map.py, and those below |
+| FACTS | this start's facts: JSON, padded with zeros |
+| IDENTITY | who the device is, provisioned once: JSON, padded with zeros |
+| SCREEN | what the display shows |
+"""
+
+PSRAM = 0x21000000
+PSRAM_SIZE = 16 << 20
+FLASH = 0
+WORLD = 0xF00000  # also in chip/chip.h
+FACTS = 0xF01000
+IDENTITY = 0xF02000
+SCREEN = 0xF03000
+PAGE = 4096
+
+# Registers of this board only; chip/chip.h has them, too.
+REG_HEAP_SIZE = 32  # u32: bytes, read at a reset; 0: as built
+REG_UNIQUE_ID = 40  # 8 bytes

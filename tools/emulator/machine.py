@@ -1,0 +1,61 @@
+"""What runs an emulated device: the seam between the emulator and each kind of board."""
+
+import asyncio
+import os
+from dataclasses import dataclass
+
+
+@dataclass
+class Options:
+    """How to run the device."""
+
+    address: int = 0x1234
+    endpoint: int = 1
+    profile: int = 0x0104
+    interpreter: str = "micropython"
+    heap: str = "128k"
+    max_data_size: int = 63
+
+    def facts(self) -> dict:
+        """What the device is told of this start."""
+        return {
+            "address": self.address,
+            "endpoint": self.endpoint,
+            "profile": self.profile,
+            "max_data_size": self.max_data_size,
+        }
+
+
+@dataclass
+class Life:
+    """A running process and its two lines: the console, and both ways of the HAN link."""
+
+    process: asyncio.subprocess.Process
+    console: asyncio.StreamReader
+    from_device: asyncio.StreamReader
+    to_device: asyncio.StreamWriter
+
+
+class Machine:
+    """One kind of emulated board."""
+
+    # The emulator does what a board's own watchdog does where there is none.
+    needs_watchdog = False
+    # The process ends when the device crashes.
+    ends_by_crash = False
+
+    async def start(self, cause: str) -> Life:
+        """Power on, or restart after ``cause``; the process dies with this one."""
+        raise NotImplementedError
+
+    def beat(self) -> None:
+        """Called twice a second while the device has power."""
+
+
+async def pipe_writer(descriptor: int) -> asyncio.StreamWriter:
+    """Over a pipe's end."""
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.connect_write_pipe(
+        lambda: asyncio.streams.FlowControlMixin(loop), os.fdopen(descriptor, "wb", buffering=0)
+    )
+    return asyncio.StreamWriter(transport, protocol, None, loop)

