@@ -262,7 +262,7 @@ class Agent:
                 start += taken
                 length -= taken
                 if file.ready:
-                    self._check_header()
+                    file.check(store.offer, self._board.identity.eui64)
                     store.describe(file, file.image_offset, file.image_length)
                     if file.fill > file.image_offset:
                         result = store.write(file.head, file.image_offset, file.fill - file.image_offset)
@@ -289,24 +289,6 @@ class Agent:
             self._verify()
             return
         self._client.download.written(next_offset, store.until_boundary(next_offset))
-
-    def _check_header(self):
-        """The file must be the one that was offered, for this device."""
-        file = self._file
-        offer = self._store.offer
-        if (
-            file.manufacturer_code != offer.manufacturer_code
-            or file.image_type != offer.image_type
-            or file.file_version != offer.file_version
-            or file.size != offer.file_size
-        ):
-            raise Rejected(
-                reject.OFFER_MISMATCH,
-                "header: 0x%04x 0x%04x 0x%08x, %d bytes"
-                % (file.manufacturer_code, file.image_type, file.file_version, file.size),
-            )
-        if file.destination is not None and file.destination != bytes(self._board.identity.eui64):
-            raise Rejected(reject.OFFER_MISMATCH, "the file is for another device")
 
     def _refuse(self, refusal):
         version = self._store.offer.file_version

@@ -7,7 +7,7 @@ with 0xD8 (CBOR tag 107), tag 0x0000 with 0x00. The Manufacturer Image must end 
 """
 
 from firmware_agent.protocol.aps_frame import u16, u32
-from firmware_agent.reject import MALFORMED_FILE, Rejected
+from firmware_agent.reject import MALFORMED_FILE, OFFER_MISMATCH, Rejected
 
 MAGIC = 0x0BEEF11E
 HEADER_VERSION = 0x0100
@@ -55,6 +55,20 @@ class UpgradeFile:
             taken += 1
             self._look()
         return taken
+
+    def check(self, offer, eui64):
+        """The header must be that of the file that was offered, for this device: else Rejected."""
+        if (
+            self.manufacturer_code != offer.manufacturer_code
+            or self.image_type != offer.image_type
+            or self.file_version != offer.file_version
+            or self.size != offer.file_size
+        ):
+            text = "header: 0x%04x 0x%04x 0x%08x, %d bytes"
+            found = (self.manufacturer_code, self.image_type, self.file_version, self.size)
+            raise Rejected(OFFER_MISMATCH, text % found)
+        if self.destination is not None and self.destination != bytes(eui64):
+            raise Rejected(OFFER_MISMATCH, "the file is for another device")
 
     def _look(self):
         fill = self.fill

@@ -3,7 +3,7 @@
 import struct
 
 from firmware_agent.protocol.upgrade_file import UpgradeFile
-from firmware_agent.reject import MALFORMED_FILE, Rejected
+from firmware_agent.reject import MALFORMED_FILE, OFFER_MISMATCH, Rejected
 
 EUI64 = b"\x01\x02\x03\x04\x05\x06\x07\x08"
 PAYLOAD = b"\xd8\x6b" + bytes(range(98))
@@ -140,6 +140,43 @@ def test_feed_takes_from_the_middle_of_a_buffer():
     data = upgrade_file()
     file = UpgradeFile()
     assert file.feed(b"noise" + data + b"noise", 5, len(data)) == 62 and file.ready
+
+
+# Against the offer
+
+
+class Offered:
+    manufacturer_code = 0x1234
+    image_type = 0x0084
+    file_version = 0xACDCACDC
+    file_size = len(upgrade_file())
+
+
+def mismatch(file, offer, eui64=EUI64):
+    """The detail of the refusal, None if there is none."""
+    try:
+        file.check(offer, eui64)
+    except Rejected as refusal:
+        assert refusal.number == OFFER_MISMATCH
+        return refusal.detail
+    return None
+
+
+def test_header_must_be_that_of_the_offer():
+    file, _ = parsed(upgrade_file())
+    assert mismatch(file, Offered()) is None
+    for name in ("manufacturer_code", "image_type", "file_version", "file_size"):
+        offer = Offered()
+        setattr(offer, name, getattr(offer, name) - 1)
+        assert mismatch(file, offer) == "header: 0x1234 0x0084 0xacdcacdc, 162 bytes"
+
+
+def test_file_for_another_device():
+    file, _ = parsed(upgrade_file(EUI64, 2))
+    offer = Offered()
+    offer.file_size += 8
+    assert mismatch(file, offer) is None
+    assert mismatch(file, offer, bytes(8)) == "the file is for another device"
 
 
 # Malformed
