@@ -34,6 +34,7 @@ from firmware_agent.trust import acceptance, anchors, manifest
 from firmware_agent.trust.verifier import SlotVerifier
 from hal.flash import FlashError
 
+_OFFSET_LIMIT = 0xFF  # bytes of upgrade file before the image: a state record has room for one
 _SIZE_LIMIT = 1 << 24  # bytes of a slot: a progress record has room for three
 
 
@@ -208,7 +209,7 @@ class FirmwareStore:
         ``header`` has the attributes that acceptance.accept() compares with the manifest.
         """
         size = self.slots[self.secondary].size
-        if image_length < 1:
+        if image_length < 1 or not 0 <= image_offset <= _OFFSET_LIMIT:
             raise Rejected(_reject.SIZE_MISMATCH, "the file holds no image")
         if image_length > size:
             raise Rejected(_reject.TOO_LARGE, "%d bytes, the slot has %d" % (image_length, size))

@@ -134,6 +134,7 @@ def test_an_image_of_no_bytes_is_refused():
     bench = running()
     bench.store.start(V2.offer())
     assert refusal(bench.store.describe, V2, FILE_HEADER, 0) == reject.SIZE_MISMATCH
+    assert refusal(bench.store.describe, V2, 256, 1000) == reject.SIZE_MISMATCH
 
 
 def test_more_bytes_than_announced_are_refused_whole():
