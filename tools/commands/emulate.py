@@ -5,6 +5,7 @@ import json
 import signal
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -153,7 +154,7 @@ def command(
 def _writer(path: Path | None, stdio: bool):
     """Where events go: standard output, and FILE; with --stdio FILE alone, else standard error."""
     # The file first: who reads an event and then cuts the power finds it in the file.
-    streams = []
+    streams: list[TextIO] = []
     if path is not None:
         try:
             streams.append(path.open("a"))
