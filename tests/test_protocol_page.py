@@ -1,0 +1,70 @@
+"""docs/protocol.md says what the table and the settings say."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from firmware_agent.protocol import states
+from firmware_agent.protocol.settings import Settings
+from tools import draw_states, layout
+
+PAGE = draw_states.PAGE.read_text(encoding="utf-8")
+
+
+def test_diagram_is_the_table():
+    assert draw_states.drawn(PAGE) == PAGE, "run: python -m tools.draw_states --write"
+
+
+def test_diagram_has_every_entry_of_the_table():
+    arrows = re.findall(r"^    (\w+) --> (\w+): (.*)$", draw_states.mermaid(), re.MULTILINE)
+    drawn = {(one, event, other) for one, other, events in arrows for event in events.split(", ")}
+    expected = {("activating", "reset", "")}
+    for number, row in enumerate(states.TRANSITIONS):
+        for event, target in row.items():
+            expected.add((name(number, 0), name(event, 1).replace("_", " "), name(target, 0)))
+    # The arrow to the end has no name that the pattern takes for a state.
+    assert drawn | {("activating", "reset", "")} == expected
+
+
+def name(number: int, kind: int) -> str:
+    return draw_states.names()[kind][number]
+
+
+def test_names_are_those_of_the_source():
+    state_names, event_names = draw_states.names()
+    assert len(state_names) == len(states.TRANSITIONS)
+    for number, state in enumerate(state_names):
+        assert getattr(states, state.upper()) == number
+    for number, event in enumerate(event_names):
+        assert getattr(states, event.upper()) == number
+    assert {event for row in states.TRANSITIONS for event in row} == set(range(len(event_names)))
+
+
+def test_every_state_is_explained():
+    explained = re.findall(r"^\| (\w+) \| .* \| .* \|$", PAGE, re.MULTILINE)
+    assert [word for word in explained if word != "state" and word != "setting"] == draw_states.names()[0]
+
+
+def test_settings_table_is_the_settings():
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| .+ \|$", PAGE, re.MULTILINE)
+    defaults = {key: str(value) for key, value in vars(Settings).items() if not key.startswith("_")}
+    assert dict(rows) == defaults and len(rows) == len(defaults)
+
+
+def test_every_module_is_named():
+    for path in (layout.ROOT / "firmware_agent/protocol").glob("*.py"):
+        assert path.name == "__init__.py" or f"`{path.name}`" in PAGE, path.name
+
+
+def test_command_prints_the_diagram():
+    command = [sys.executable, "-m", "tools.draw_states"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=layout.ROOT)
+    assert result.stdout == draw_states.mermaid()
+    assert subprocess.run([*command, "--nonsense"], capture_output=True, cwd=layout.ROOT).returncode == 2
+
+
+def test_page_without_a_place_is_an_error():
+    with pytest.raises(ValueError, match="no lines"):
+        draw_states.drawn("# A page\n")
