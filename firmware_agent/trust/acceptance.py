@@ -59,7 +59,7 @@ from firmware_agent.reject import (
     WRONG_VENDOR,
     Rejected,
 )
-from firmware_agent.trust import p256
+from firmware_agent.trust import signature
 from firmware_agent.trust.anchors import FIRMWARE, Anchor, Anchors, usage_text
 from firmware_agent.trust.envelope import Envelope
 from firmware_agent.trust.manifest import Manifest
@@ -183,7 +183,7 @@ def _digest(case):
 
 def _signature(case):
     digest = sha256(case.envelope.signed).digest()
-    if p256.verify(case.signer.public_key, digest, case.envelope.signature, case.hook) is not True:
+    if signature.verify(case.signer.public_key, digest, case.envelope.signature, case.hook) is not True:
         raise Rejected(BAD_SIGNATURE, "key id %s" % _hex(case.signer.key_id))
 
 
