@@ -305,10 +305,11 @@ class FirmwareStore:
         if state.secondary_state != _state.TRIAL or self.running != self.secondary:
             raise ValueError("no trial is running")
         found = self.check_slot(self.running)
+        trusted = self.device.anchors.change(found, self.device.for_test)
+        # Nothing below refuses: the state changes as a whole or not at all.
         state.primary = self.running
         state.secondary_state = _state.READY
         state.security_counter = max(state.security_counter, found.sequence_number)
-        trusted = self.device.anchors.change(found, self.device.for_test)
         state.anchors = trusted.pack()
         state.rejected_reason = 0
         state.clear_download()
