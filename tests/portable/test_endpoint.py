@@ -123,6 +123,19 @@ def test_heard_is_only_what_the_server_said():
     assert rig.endpoint.heard
 
 
+def test_broadcast_answers_to_requests_are_ignored():
+    """Only Notify and Upgrade End Response may be broadcast."""
+    rig = Rig()
+    rig.query()
+    rig.hear(offer(), broadcast=True)
+    assert rig.quiet() and rig.state == states.QUERYING and rig.client.ignored == 1
+    rig.hear(offer())
+    rig.take()
+    rig.hear(block(0, IMAGE[:63]), broadcast=True)
+    rig.hear(block_status(0x95), broadcast=True)
+    assert rig.quiet() and rig.state == states.DOWNLOADING and not rig.file and rig.client.ignored == 3
+
+
 # Default Response
 
 
