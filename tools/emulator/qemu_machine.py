@@ -8,11 +8,11 @@ import asyncio
 import functools
 import json
 import os
-import shutil
 import socket
 
 from boards.common import flash_map as fm
 from boards.qemu_mps2 import memory_map as mm
+from tools import toolchain
 from tools.emulator.launcher import die_with
 from tools.emulator.machine import Life, Machine, Options
 from tools.emulator.state_dir import StateDir
@@ -33,10 +33,7 @@ class QemuMps2Machine(Machine):
 
     async def start(self, cause: str) -> Life:
         """``cause`` is not told: the chip knows it."""
-        if shutil.which(_QEMU) is None:
-            raise Failed(
-                f"no {_QEMU} here; `make toolchain` installs it on Debian (boards/debian-packages.txt)"
-            )
+        toolchain.require(_QEMU)
         self._put_facts()
         console, console_inside = socket.socketpair()
         link, link_inside = socket.socketpair()

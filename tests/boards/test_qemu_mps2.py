@@ -1,0 +1,225 @@
+"""Real MicroPython firmware on an emulated Cortex-M3: an update, a power cut, a hang, a crash loop, the link.
+
+The same stories as tests/test_end_to_end.py tells of the host board, by the same functions. Needs QEMU and the
+firmware (`make firmware BOARD=qemu_mps2`); without them it fails and says so.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import serial
+
+from boards.common import flash_map
+from boards.qemu_mps2 import memory_map
+from firmware_agent.boot import CRASH, WATCHDOG
+from tests import sample_apps, scenarios
+from tests import test_end_to_end as on_host
+from tests.scenarios import scenario
+from tests.test_end_to_end import EVENT_S, VERSION_1, VERSION_2, hanota, names, runs_version_2
+from tools import firmware, layout
+from tools.demo import images as demo_images
+from tools.demo.device import HOST
+from tools.emulator.state_dir import StateDir
+
+BOARD = "qemu_mps2"
+# A busy host gives the emulated processor a fraction of its time.
+HANGS_S = 120.0
+MOST_IDLE_CPU = 0.2
+
+
+class Place(on_host.Place):
+    """Its devices are this board's."""
+
+    def device(self, *options, factory=None, on_event=None):
+        return super().device("--board", BOARD, *options, factory=factory, on_event=on_event)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    assert firmware.firmware_of(BOARD).is_file(), f"no firmware: make firmware BOARD={BOARD}"
+    return demo_images.make(tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(scope="module", name="scenarios")
+def running_scenarios(request, images, tmp_path_factory):
+    with scenarios.running(request, lambda name: Place(images, tmp_path_factory.mktemp("place"))) as running:
+        yield running
+
+
+@scenario
+async def test_firmware_that_hangs_on_trial_is_ended_by_the_watchdog_and_reverted(place):
+    await on_host.given_up(place, sample_apps.HANGS, WATCHDOG, HANGS_S)
+
+
+@scenario
+async def test_firmware_that_raises_on_trial_is_reverted(place):
+    await on_host.given_up(place, sample_apps.RAISES, CRASH, HANGS_S)
+
+
+@scenario
+async def test_serve_updates_it(place):
+    async with place.device() as device:
+        await device.power_on()
+        image = place.images.upgrade_file(2)
+        code, output, errors = await hanota("serve", image, "--connect", f"{HOST}:{device.port}")
+        assert code == 0, output + errors
+        assert f"reports file version {VERSION_2}" in output
+        told = names(device.events)
+        for name in ("offer", "accepted", "verified", "pending", "reset", "trial", "confirmed"):
+            assert told.count(name) == 1, name
+        boots = [event.fields for event in device.events if event.name == "boot"]
+        assert [(boot["slot"], boot["cause"]) for boot in boots] == [("A", "power-on"), ("B", "reset")]
+        stored = runs_version_2(device)
+        assert stored["size"] == place.images.payload(2).stat().st_size
+        assert "0.2.0.0" in device.screen()
+
+
+@scenario
+async def test_a_power_cut_in_the_middle_of_the_download(place):
+    cut = on_host.Cut()
+
+    def progress(offset, size):
+        if offset > size // 2:
+            cut.now()
+
+    before, after = await on_host.restarted(place, cut, progress=progress)
+    assert "accepted" in names(before) and "verified" not in names(before)
+    boot = next(event for event in after if event.name == "boot")
+    assert boot.matches("boot", {"slot": "A", "cause": "power-on", "file_version": VERSION_1})
+    resume = next(event for event in after if event.name == "resume")
+    assert resume.fields["offset"] > flash_map.ERASE_SIZE
+
+
+@scenario
+async def test_it_idles_and_dies_with_the_emulator(place):
+    async with place.device() as device:
+        await device.power_on()
+        await device.wait_for("boot", EVENT_S)
+        qemu = process_with(str(StateDir(place.state).firmware))
+        before = cpu_seconds(qemu)
+        began = time.monotonic()
+        await asyncio.sleep(3)
+        used = (cpu_seconds(qemu) - before) / (time.monotonic() - began)
+        assert used < MOST_IDLE_CPU, f"an idle device uses {used:.0%} of a processor"
+        await device.power_cut()
+        async with asyncio.timeout(EVENT_S):
+            while is_running(qemu):
+                await asyncio.sleep(0.01)
+
+
+def process_with(argument):
+    """The id of the one process that was started with this argument."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if argument.encode() in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+        except OSError:
+            continue  # it has ended meanwhile
+    assert len(found) == 1, found
+    return found[0]
+
+
+def cpu_seconds(process):
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def is_running(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@scenario
+async def test_a_device_stays_on_its_board(place):
+    async with place.device() as device:
+        await device.power_on()
+    for board in ("host", "qemu_mps2"):
+        arguments = ("emulate", "--board", board, "--state", place.state, "--pty", "--interpreter", "python")
+        code, _, errors = await hanota(*arguments)
+        assert code == 2, errors
+    assert "--interpreter python is for --board host" in errors
+    code, _, errors = await hanota("emulate", "--board", "host", "--state", place.state, "--pty")
+    assert code == 2
+    assert "holds a device on qemu_mps2" in errors
+
+
+@pytest.mark.parametrize("board", ["host", BOARD])
+def test_the_link_on_a_pseudo_terminal(images, tmp_path, board):
+    """A device is off the HAN until somebody opens the terminal, and again after."""
+    state = StateDir(tmp_path / "device")
+    command = [
+        sys.executable,
+        "-m",
+        "tools",
+        "emulate",
+        "--board",
+        board,
+        "--state",
+        str(state.path),
+        "--pty",
+    ]
+    command += ["--factory", str(images.upgrade_file(1)), "--trust", str(images.public_key)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=layout.ROOT)
+    try:
+        listening = json.loads(process.stdout.readline())
+        assert listening["event"] == "listening"
+        assert json.loads(process.stdout.readline())["event"] == "boot"
+        for _ in range(2):
+            assert not joined(state)
+            with serial.Serial(listening["path"], 115200, timeout=EVENT_S) as port:
+                # The device tells that it is there, or asks: each frame starts and ends with a flag.
+                port.read_until(b"\x7e")
+                assert len(port.read_until(b"\x7e")) > 8
+                assert joined(state)
+            deadline = time.monotonic() + EVENT_S
+            while joined(state):
+                assert time.monotonic() < deadline, "still joined after the terminal was closed"
+                time.sleep(0.01)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def joined(state):
+    with state.map_registers() as registers:
+        return registers[flash_map.REG_JOINED] == 1
+
+
+def test_without_firmware_the_device_is_not_made(images, tmp_path, monkeypatch):
+    monkeypatch.setattr(firmware, "BUILD", tmp_path)
+    from click.testing import CliRunner
+
+    from tools.cli import main
+
+    state = tmp_path / "device"
+    arguments = ["emulate", "--board", BOARD, "--state", str(state), "--pty"]
+    arguments += ["--factory", str(images.upgrade_file(1)), "--trust", str(images.public_key)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1
+    assert f"make firmware BOARD={BOARD}" in result.output
+    assert not StateDir(state).holds_device
+
+
+def test_the_memory_map_keeps_its_parts_apart():
+    header = (layout.ROOT / "boards/qemu_mps2/chip/chip.h").read_text()
+    assert f"#define WORLD_BASE 0x{memory_map.PSRAM + memory_map.WORLD:08x}u" in header
+    assert f"#define WORLD_HEAP_SIZE {memory_map.REG_HEAP_SIZE}\n" in header
+    starts = [
+        memory_map.WORLD,
+        memory_map.FACTS,
+        memory_map.IDENTITY,
+        memory_map.SCREEN,
+        memory_map.PSRAM_SIZE,
+    ]
+    assert flash_map.FLASH_SIZE <= starts[0]
+    assert all(b - a >= memory_map.PAGE for a, b in zip(starts, starts[1:], strict=False))
+    assert flash_map.SCREEN_SIZE <= memory_map.PAGE
