@@ -1,0 +1,34 @@
+"""The threat model names tests that exist, and every attack of test_attacks_on_trust.py."""
+
+import ast
+import re
+
+from tools import layout
+
+PAGE = (layout.ROOT / "docs/threat-model.md").read_text()
+
+
+def names_in(path):
+    tree = ast.parse((layout.ROOT / path).read_text())
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return [node.name for node in tree.body if isinstance(node, functions) and node.name.startswith("test_")]
+
+
+def test_every_test_named_is_there():
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", PAGE)
+    assert len(named) > 40
+    for path, name in named:
+        assert name in names_in(path), f"{path}::{name}"
+
+
+def test_every_row_of_a_table_of_defences_names_a_test():
+    defended = PAGE.split("## What is defended")[1].split("## What is not defended")[0]
+    rows = [line for line in defended.splitlines() if line.startswith("| ")]
+    rows = [row for row in rows if row != "| attack | defence | test |"]
+    assert len(rows) > 25
+    assert [row for row in rows if not re.search(r"`tests/[\w/]+\.py::test_\w+`", row)] == []
+
+
+def test_every_attack_that_is_tested_stands_in_it():
+    missing = [name for name in names_in("tests/test_attacks_on_trust.py") if name not in PAGE]
+    assert missing == ["test_what_is_no_attack_is_taken"]
