@@ -194,7 +194,7 @@ def without_unused(data):
     damaged() | st.binary(max_size=200) | st.binary(max_size=200).map(lambda rest: upgrade_file.MAGIC + rest)
 )
 def test_inspect_judges_any_bytes_at_all(data):
-    names = [reject.name(number) for number in reject.REASONS]
+    names = [reject.name(number) for number in reject.numbers()]
     for anchors in (ANCHORS, []):
         report = inspection.as_json("x", inspection.examine(data, anchors))
         assert json.loads(json.dumps(report)) == report

@@ -33,7 +33,7 @@ _BEFORE_THE_MANIFEST = ("envelope", "trust anchor", *_NEEDS_ENVELOPE, *_NEEDS_SI
 
 @dataclass(frozen=True)
 class Finding:
-    """One rule's verdict. ``reason`` is a name of reject.REASONS where it is REFUSED, else ""."""
+    """One rule's verdict. ``reason`` is a name of reject.py where it is REFUSED, else ""."""
 
     rule: str
     verdict: str

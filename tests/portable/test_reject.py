@@ -1,0 +1,37 @@
+"""Reject reasons: stable numbers, each with a name, a status and a sentence."""
+
+from firmware_agent import reject
+
+
+def test_every_number_has_name_status_and_text():
+    numbers = list(reject.numbers())
+    assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) >= 29
+    assert len({reject.name(number) for number in numbers}) == len(numbers)
+    for number in numbers:
+        assert reject.zcl_status(number) in (0x89, 0x95, 0x96)
+        assert len(reject.text(number)) > 10
+
+
+def test_numbers_that_dashboards_know():
+    for number, name in (
+        (reject.MALFORMED_FILE, "malformed-file"),
+        (reject.UNKNOWN_KEY, "unknown-key"),
+        (reject.BAD_SIGNATURE, "bad-signature"),
+        (reject.ROLLBACK, "rollback"),
+        (reject.DIGEST_MISMATCH, "digest-mismatch"),
+        (reject.OUT_OF_ATTEMPTS, "out-of-attempts"),
+        (reject.ABORTED, "aborted"),
+    ):
+        assert reject.name(number) == name
+    assert (reject.MALFORMED_FILE, reject.UNKNOWN_KEY, reject.ROLLBACK, reject.ABORTED) == (1, 4, 11, 22)
+    assert reject.zcl_status(reject.TOO_LARGE) == 0x89 and reject.zcl_status(reject.ABORTED) == 0x95
+    assert reject.text(2) == "the signed envelope does not decode"
+
+
+def test_a_number_that_is_none():
+    for number in (0, len(list(reject.numbers())) + 1):
+        try:
+            reject.name(number)
+        except ValueError:
+            continue
+        raise AssertionError("%d has a name" % number)
