@@ -25,7 +25,7 @@ def test_every_effect_of_a_cut_in_every_operation():
 
 
 def test_a_part_with_other_sizes():
-    assert cut_everywhere((4096, 4, 1, 2), (BITS, FLICKER)) >= 2 * 14
+    assert cut_everywhere((4096, 4, 1, 3), (BITS, FLICKER)) >= 2 * 14
 
 
 def test_a_second_cut_while_it_recovers():
