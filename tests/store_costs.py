@@ -1,6 +1,6 @@
 """What a clean update costs in flash operations, counted by the emulated part: the figures of docs/store.md.
 
-    python -m tests.store_costs
+python -m tests.store_costs
 """
 
 from dataclasses import dataclass

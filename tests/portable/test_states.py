@@ -143,4 +143,3 @@ def test_image_upgrade_status_of_every_state():
         (activating, states.ACTIVATING, 4),
     ):
         assert rig.state == state and rig.client.upgrade_status() == status
-
