@@ -15,7 +15,7 @@ BOARD ?= host
 FIRMWARE_BOARD := $(if $(filter host,$(BOARD)),qemu_mps2,$(BOARD))
 FIRMWARE := $(VENV)/bin/python -m tools.firmware
 
-.PHONY: demo test lint setup toolchain firmware powercut bench-crypto crypto-campaign native clean
+.PHONY: demo test lint setup toolchain firmware bench-board powercut bench-crypto crypto-campaign native clean
 
 demo: $(READY) $(if $(filter-out host,$(BOARD)),firmware)
 	@$(VENV)/bin/hanota demo --board $(BOARD)
@@ -38,6 +38,9 @@ lint: $(READY)
 
 firmware: $(READY)
 	@$(FIRMWARE) $(FIRMWARE_BOARD)
+
+bench-board: $(READY)
+	@$(VENV)/bin/python -m tools.bench_board $(FIRMWARE_BOARD)
 
 toolchain:
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || { apt-get -qq update && apt-get install -y -qq --no-install-recommends $(PACKAGES); } || { echo "hanota: could not install: $(PACKAGES); as root: make toolchain; elsewhere than on Debian, install what they contain" >&2; exit 1; }

@@ -1,7 +1,7 @@
 """Real MicroPython firmware on an emulated Cortex-M3: an update, a power cut, a hang, a crash loop, the link.
 
-The same stories as tests/test_end_to_end.py tells of the host board, by the same functions. Needs QEMU and the
-firmware (`make firmware BOARD=qemu_mps2`); without them it fails and says so.
+The same stories as tests/test_end_to_end.py tells of the host board, by the same functions. Needs QEMU and
+the firmware (`make firmware BOARD=qemu_mps2`); without them it fails and says so.
 """
 
 import asyncio

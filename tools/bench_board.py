@@ -1,0 +1,176 @@
+"""``make bench-board BOARD=...``: what the agent costs in a board's firmware. Prints figures only.
+
+Heap figures come from the device itself: the sample application, with a callback that collects garbage once a
+second and tells what is in use. The smallest heap is found by whole updates from a zigpy hub, by bisection.
+"""
+
+import asyncio
+import logging
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+from zigpy.zcl.foundation import Status
+
+from firmware_agent.boot import CRASH, WATCHDOG
+from tools import firmware, keys, layout, romfs
+from tools.demo import images as demo_images
+from tools.demo.device import HOST, Device
+from tools.demo.images import V1, V2, Images
+from tools.errors import Failed
+from tools.hub.images import load_image
+from tools.hub.session import DeviceAway, HubSession
+
+STEP = 4  # KiB between the heaps that are tried
+LARGEST = 128
+_EVENT_S = 60.0
+_UPDATE_S = 180.0
+_SAMPLES = 3
+_TELL = """
+
+def _start_and_tell(device, start=start):
+    start(device)
+    device.every(1000, _tell_heap)
+
+
+def _tell_heap(elapsed):
+    import gc
+
+    gc.collect()
+    print('{"event": "heap", "used": %d, "free": %d}' % (gc.mem_alloc(), gc.mem_free()))
+
+
+start = _start_and_tell
+"""
+
+
+def make_images(directory: Path) -> Images:
+    """Two releases of the sample that tell how much heap is in use."""
+    made = Images(directory)
+    keys.generate(directory)
+    key = keys.load_private(made.private_key)
+    sample = directory / demo_images.SAMPLE.name
+    shutil.copytree(demo_images.SAMPLE, sample, ignore=shutil.ignore_patterns("__pycache__"))
+    with (sample / "app.py").open("a") as file:
+        file.write(_TELL)
+    payload = romfs.build(sample)
+    for release, version in ((1, V1), (2, V2)):
+        made.payload(release).write_bytes(payload)
+        made.upgrade_file(release).write_bytes(demo_images.sign(payload, version, key))
+    return made
+
+
+async def update(made: Images, board: str, heap: int) -> tuple[list[int], list[int]] | None:
+    """One update with ``heap`` KiB: bytes in use before it, and during it; None if it is too small."""
+    with tempfile.TemporaryDirectory(prefix="hanota-") as name:
+        options = ("--board", board, "--heap", f"{heap}k")
+        device = Device(Path(name) / "device", made.public_key, made.upgrade_file(1), options)
+        async with device:
+            try:
+                await device.power_on()
+                await device.wait_for("boot", _EVENT_S)
+                async with HubSession(HOST, device.port) as session:
+                    await session.wait_for_device(_EVENT_S)
+                    while len(_heaps(device)) < _SAMPLES:
+                        await device.wait_for("heap", _EVENT_S, len(device.events))
+                    before = len(device.events)
+                    async with asyncio.timeout(_UPDATE_S):
+                        status = await _served(session, made)
+                    if status != Status.SUCCESS:
+                        return None
+                    await device.wait_for("confirmed", _EVENT_S)
+            except (Failed, DeviceAway, TimeoutError):
+                return None
+            causes = [event.fields["cause"] for event in device.events if event.name == "boot"]
+            if {CRASH, WATCHDOG} & set(causes):
+                return None
+            end = next(i for i, event in enumerate(device.events) if event.name == "pending")
+            return _heaps(device, 0, before), _heaps(device, before, end)
+
+
+async def _served(session: HubSession, made: Images) -> Status:
+    try:
+        return await session.update(load_image(made.upgrade_file(2)))
+    except DeviceAway as away:
+        if away.took_image:
+            return Status.SUCCESS
+        raise
+
+
+def _heaps(device: Device, start: int = 0, end: int | None = None) -> list[int]:
+    return [event.fields["used"] for event in device.events[start:end] if event.name == "heap"]
+
+
+async def smallest_heap(made: Images, board: str, console: Console) -> int:
+    """KiB, a multiple of STEP."""
+    low, high = 2, LARGEST // STEP  # ``high`` is known to do
+    while high - low > 1:
+        middle = (low + high) // 2
+        done = await update(made, board, middle * STEP) is not None
+        console.print(f"a heap of {middle * STEP} KiB: {'enough' if done else 'too small'}")
+        low, high = (low, middle) if done else (middle, high)
+    return high * STEP
+
+
+def frozen_sizes(board: str) -> tuple[int, int]:
+    """Bytes of code and data: of the frozen modules, and of the whole firmware."""
+    objects = firmware.BUILD / board / "objects"
+    sizes = []
+    for path in (objects / "frozen_content.o", firmware.firmware_of(board)):
+        said = subprocess.run(
+            ["arm-none-eabi-size", str(path)], capture_output=True, text=True, check=True
+        ).stdout
+        text, data = re.findall(r"\d+", said.splitlines()[1])[:2]
+        sizes.append(int(text) + int(data))
+    return sizes[0], sizes[1]
+
+
+def agent_size() -> int:
+    """Bytes of the agent's updatable half in a payload: what one without application weighs."""
+    sources = {name: (layout.ROOT / name).read_bytes() for name in layout.updatable_files()}
+    return len(romfs.write(romfs.compiled_all(sources)))
+
+
+async def measure(board: str, console: Console) -> Table:
+    """All of it."""
+    with tempfile.TemporaryDirectory(prefix="hanota-") as name:
+        made = make_images(Path(name))
+        found = await update(made, board, LARGEST)
+        if found is None:
+            raise Failed(f"no update on {board} even with a heap of {LARGEST} KiB")
+        idle, busy = found
+        least = await smallest_heap(made, board, console)
+        payload = made.payload(1).stat().st_size
+    frozen, whole = frozen_sizes(board)
+    table = Table("figure", "value", title=f"{board}, the sample application")
+    for what, value in (
+        ("heap in use at rest, after a collection", f"{idle[-1]:,} bytes"),
+        ("most in use during a download, after a collection", f"{max(busy):,} bytes"),
+        ("smallest heap in which a whole update succeeds", f"{least} KiB"),
+        ("frozen modules: boot, store, verify, board", f"{frozen:,} bytes"),
+        ("the whole firmware", f"{whole:,} bytes"),
+        ("agent's updatable half, in a slot", f"{agent_size():,} bytes"),
+        ("payload: that and the application", f"{payload:,} bytes"),
+    ):
+        table.add_row(what, value)
+    return table
+
+
+@click.command()
+@click.argument("board")
+def main(board: str) -> None:
+    """Print BOARD's figures."""
+    logging.getLogger("zigpy").addHandler(logging.NullHandler())
+    firmware.build(board)
+    console = Console(file=sys.stdout)
+    console.print(asyncio.run(measure(board, console)))
+
+
+if __name__ == "__main__":
+    main()
