@@ -123,7 +123,7 @@ def notify_concerns(buf, at, end, identity, downloaded_version, random):
     if kind >= len(NOTIFY_LENGTHS) or length != NOTIFY_LENGTHS[kind]:
         return False
     jitter = buf[at + NOTIFY_JITTER_AT]
-    if not 1 <= jitter <= MAX_JITTER:
+    if jitter > MAX_JITTER:
         return False
     if kind >= 1 and not _names(u16(buf, at + NOTIFY_MANUFACTURER_AT), identity.manufacturer_code):
         return False
@@ -133,7 +133,7 @@ def notify_concerns(buf, at, end, identity, downloaded_version, random):
         version = u32(buf, at + NOTIFY_VERSION_AT)
         if version in (identity.file_version, downloaded_version) and version != ANY_VERSION:
             return False
-    return random(MAX_JITTER) < jitter
+    return random(MAX_JITTER) < jitter  # a jitter of 0, not allowed, is above no number
 
 
 def _names(value, own):

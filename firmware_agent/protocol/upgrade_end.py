@@ -96,7 +96,6 @@ class UpgradeEnd:
         elif upgrade == current:
             self._apply()
         else:
-            self.held = False
             self.countdown = self._left = upgrade - current
             session.move(states.COUNT)
             session.actions |= COUNTING
@@ -130,7 +129,6 @@ class UpgradeEnd:
         self._session.grant()
 
     def _apply(self):
-        self.held = False
         self._session.rest(FOREVER)
         self._session.move(states.APPLY)
 

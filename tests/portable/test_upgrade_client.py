@@ -180,6 +180,14 @@ def test_unanswered_query_without_a_download_is_not_repeated_for_ever():
     assert rig.asked[0].command == QUERY
 
 
+def test_tries_of_the_query_are_not_those_of_the_first_block():
+    rig = Rig(block_tries=10, query_tries=3, response_timeouts=(3000, 4500, 6500))
+    rig.query()
+    rig.pass_time(7500)
+    rig.hear(offer())
+    assert rig.client.poll_timeout() == 3000
+
+
 def test_late_answer_to_the_try_before_is_taken():
     rig = Rig().downloading()
     first = rig.take()

@@ -38,10 +38,12 @@ def test_blocks_that_do_not_answer_the_request_are_ignored_and_counted():
         block(63 + 0x01000000, data),
         block(63, data, version=NEW + 1),
         block(63, data, version=OLD),
+        block(63, data, version=NEW ^ 0x80000000),
         block(63, data, manufacturer=0x9999),
         block(63, data, image_type=0x0085),
         block(63, b""),
         block(63, b"", size=5),
+        block(63, data, size=0),
         block(63, data[:10], size=11),
         block(63, data + b"x"),
         block(63, bytes(200)),
@@ -142,6 +144,18 @@ def test_default_response_to_a_query_ends_it():
     assert rig.state == states.IDLE and rig.quiet()
 
 
+def test_default_response_to_what_is_not_outstanding_is_ignored():
+    querying, pausing = Rig(), Rig(minimum_block_period=1000).downloading()
+    querying.query()
+    pausing.answer()
+    for rig in (Rig(), querying, pausing, Rig().verifying(), Rig().waiting()):
+        before = rig.state
+        rig.hear(default_response(BLOCK_REQUEST, 0x80))
+        if before != states.QUERYING:
+            rig.hear(default_response(QUERY, 0x81))
+        assert rig.state == before and rig.quiet() and rig.client.ignored > 0
+
+
 def test_other_default_responses_are_ignored_and_never_answered():
     for command, status in ((BLOCK_REQUEST, 0), (QUERY, 0x81), (END, 0x80), (BLOCK, 0x80)):
         rig = Rig().downloading(4)
@@ -210,6 +224,31 @@ def test_wait_for_data_is_no_error():
     assert rig.answer().offset == 126
 
 
+def test_wait_for_data_begins_the_count_of_tries_anew():
+    rig = Rig(block_tries=3).downloading(2)
+    for _ in range(5):
+        rig.pass_time(3000 + 4500)
+        rig.asked.clear()
+        rig.hear(wait_for_data(0, 1))
+        rig.pass_time(1000)
+    assert rig.answer().offset == 126
+
+
+def test_wait_for_data_is_over_with_its_download():
+    rig = Rig().downloading(1)
+    rig.take()
+    rig.hear(wait_for_data(0, 3600, 5000))
+    rig.client.refused(0x96)
+    rig.send()
+    rig.take()
+    rig.hear(default_response(END, 0))
+    rig.hear(notify())
+    rig.take()
+    rig.file[:] = b""
+    rig.hear(offer(0x00030000))
+    assert rig.take().command == BLOCK_REQUEST
+
+
 def test_wait_for_data_is_not_shortened_by_a_notify():
     rig = Rig().downloading(2)
     rig.take()
@@ -262,6 +301,13 @@ def test_retries_obey_the_minimum_block_period():
     assert rig.quiet()
     rig.pass_time(1)
     assert rig.take().offset == 0
+
+
+def test_answer_is_waited_for_as_long_as_the_minimum_block_period():
+    rig = Rig(minimum_block_period=60000).downloading()
+    rig.pass_time(30000)
+    rig.answer()
+    assert len(rig.file) == 63
 
 
 def test_minimum_block_period_goes_back_to_its_default_when_the_download_ends():

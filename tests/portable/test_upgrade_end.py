@@ -282,6 +282,21 @@ def test_refused_after_verification_reports_the_image():
     assert rig.client.downloaded_file_version() == 0xFFFFFFFF
 
 
+def test_success_after_an_earlier_failure_is_reported_as_success():
+    rig = Rig().reporting(0x96)
+    rig.take()
+    rig.hear(default_response(END, 0))
+    rig.hear(notify())
+    rig.take()
+    rig.file[:] = b""
+    rig.hear(offer(0x00030000))
+    while rig.asked:
+        rig.answer(version=0x00030000)
+    rig.client.end.verified(False)
+    rig.send()
+    assert rig.take().status == 0
+
+
 # Notify in between
 
 
@@ -308,10 +323,24 @@ def test_same_offer_again_is_answered_by_upgrade_end():
     rig.take()
     rig.on_offer = "have it"
     rig.hear(offer())
+    assert not rig.client.offers_the_same, "there is nothing to go on with"
     request = rig.take()
     assert request.command == END and request.status == 0
     rig.hear(end_response(0, 0))
     assert rig.state == states.ACTIVATING
+
+
+def test_same_offer_again_begins_the_count_of_tries_anew():
+    rig = Rig(end_tries=3).waiting()
+    rig.pass_time(2 * HOUR + 10000)
+    rig.asked.clear()
+    rig.hear(notify())
+    rig.take()
+    rig.on_offer = "have it"
+    rig.hear(offer())
+    rig.take()
+    rig.pass_time(10000)
+    assert rig.state == states.WAITING and rig.quiet()
 
 
 def test_other_offer_while_held_is_fetched_at_once():
