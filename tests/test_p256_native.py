@@ -43,6 +43,30 @@ def test_all_of_p256_s_tests_on_native_code(pinned, hook_calls, tmp_path):
     assert calls < 60 if pinned else calls > 250
 
 
+ANOTHER_KEY = """
+import sys
+sys.path[:0] = {paths!r}
+import p256_native
+from tests.portable import p256_choices
+from tests.portable.test_p256 import NIST, SAMPLE, TEST
+table = p256_choices.table_of(SAMPLE[0])
+for key, digest, signature in (SAMPLE, TEST) + NIST:
+    print(p256_native.verify(key, digest, signature, None, table))
+    print(p256_native.verify(key, bytes(32), signature, None, table))
+# What is no table is not looked into.
+for wrong in (table[:65], table[:-1], table + bytes(1)):
+    print(p256_native.verify(SAMPLE[0], SAMPLE[1], SAMPLE[2], None, wrong))
+    print(p256_native.verify(SAMPLE[0], TEST[1], SAMPLE[2], None, wrong))
+"""
+
+
+def test_the_table_of_a_key_is_used_for_no_other(tmp_path):
+    script = tmp_path / "run.py"
+    script.write_text(ANOTHER_KEY.format(paths=[str(ROOT), str(NATIVE / "x64")]))
+    done = subprocess.run([MICROPYTHON, script], capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["True", "False"] * 8, done.stdout + done.stderr
+
+
 def test_the_kept_modules_are_those_built_of_these_sources():
     assert native_modules.SUMS.read_text() == native_modules.sums()
 

@@ -177,10 +177,12 @@ def test_bytearray_and_memoryview():
 
 
 def test_wrong_lengths_and_types_are_refused():
+    from array import array
+
     for place in range(3):
         value = SAMPLE[place]
         wrong_length = (b"", value[:-1], value + b"\x00", b"\x00" + value, value * 2)
-        wrong_type = (None, len(value), "", "a" * len(value), list(value), tuple(value))
+        wrong_type = (None, len(value), "", "a" * len(value), list(value), tuple(value), array("B", value))
         for instead in wrong_length + wrong_type:
             arguments = list(SAMPLE)
             arguments[place] = instead

@@ -326,24 +326,21 @@ static void add_point(registers f, bool negative) {
     if (negative) {
         plain_sub(f[V], P, f[V]);
     }
-    bool is_infinity = is_zero(f[Z]);
-    bool is_equal_x = false;
-    if (!is_infinity) {
-        run(f, COMPARE);
-        is_equal_x = is_zero(f[H]);
-        if (is_equal_x && !is_zero(f[A])) {
-            // The sum is the point's negative.
-            plain_sub(f[Z], P, P);
-            return;
-        }
-    }
-    if (is_infinity || is_equal_x) {
+    if (is_zero(f[Z])) {
         copy(f[X], f[U]);
         copy(f[D], f[V]);
         copy(f[Z], f[ONE]);
+        return;
     }
-    if (!is_infinity) {
-        run(f, is_equal_x ? DOUBLE : ADD_POINT);
+    run(f, COMPARE);
+    if (!is_zero(f[H])) {
+        run(f, ADD_POINT);
+    } else if (is_zero(f[A])) {
+        // The sum is the point itself.
+        run(f, DOUBLE);
+    } else {
+        // The sum is the point's negative.
+        plain_sub(f[Z], P, P);
     }
 }
 
@@ -386,13 +383,12 @@ static void odd_multiples(registers f, affine *points, mp_obj_t hook) {
 static void recode(int8_t *digits, const word *scalar) {
     word s[WORDS];
     copy(s, scalar);
-    // What is above 256 bits when a negative digit was taken away.
-    word top = 0;
     for (int i = 0; i <= 256; i++) {
         int digit = 0;
         if (s[0] & 1) {
             digit = s[0] & 31;
-            // Taking the digit away clears the lowest five bits; a negative one carries into the sixth.
+            // Taking the digit away clears the lowest five bits; a negative one carries into the sixth. The carry
+            // never leaves the number: below N, the second word from the top is not all ones if the top one is.
             s[0] &= ~31u;
             if (digit > 15) {
                 digit -= 32;
@@ -401,21 +397,20 @@ static void recode(int8_t *digits, const word *scalar) {
                     s[j] += carry;
                     carry = s[j] < carry;
                 }
-                top = carry;
             }
         }
         digits[i] = digit;
-        shift_right(s, top);
-        top = 0;
+        shift_right(s, 0);
     }
 }
 
 static void sum_any(registers f, const word *u, const word *v, mp_obj_t hook) {
     affine points[ODD_MULTIPLES];
+    // First, so that what it needs of the stack can hold the digits then.
+    odd_multiples(f, points, hook);
     int8_t digits[2][257];
     recode(digits[0], u);
     recode(digits[1], v);
-    odd_multiples(f, points, hook);
     plain_sub(f[Z], P, P);
     for (int i = 256; i >= 0; i--) {
         run(f, DOUBLE);
