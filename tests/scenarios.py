@@ -79,7 +79,11 @@ def running(request, place):
     scenarios = Scenarios()
     try:
         for item in request.session.items:
-            function = getattr(item.function, "scenario", None) if item.module is request.module else None
+            function = (
+                getattr(item.function, "scenario", None)
+                if getattr(item, "module", None) is request.module
+                else None
+            )
             if function is not None:
                 callspec = getattr(item, "callspec", None)
                 parameters = callspec.params if callspec else {}
