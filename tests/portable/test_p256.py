@@ -294,6 +294,38 @@ def test_u1_is_zero():
             assert verify(*made_of(point, e, r, r + 1)) is False
 
 
+def test_trap_y_squared_is_small_in_montgomery_s_form():
+    # y^2 * 2^256 mod p is 1, 5, 7: native code gets that product as p more, and must bring it below p.
+    for form, point in (
+        (
+            1,
+            (
+                0xA04A5CF32F3A01BC8ABA5D63FA207C7053AFD9F49CA101C81924C574F53C1E49,
+                0xFFFFFFFF0000000100000000FFFFFFFF000000020000000000000000,
+            ),
+        ),
+        (
+            5,
+            (
+                0x6134483DE8B05F7E9A5CB2788B8AF00B8A91B2B2E018DF868D4852F8F53A5047,
+                0xB7AC811B8F33A72343C6339F8EFBFAB8C042F32B820245C3A9F8B8A881F9A5E4,
+            ),
+        ),
+        (
+            7,
+            (
+                0x881ACF170B7FB31288E33D7BBBAAA8F8E889F9D91AF5D7EB30F4B5676C9C709B,
+                0x33460EBE1BEB13E97B708FB6D55D9F1460C75D9AC5F4809145A2B5A7B05E9884,
+            ),
+        ),
+    ):
+        assert point[1] * point[1] * 2**256 % P == form
+        r = point[0] % N
+        # e = 0 and r = s: the sum is Q.
+        assert verify(*made_of(point, 0, r, r)) is True, form
+        assert verify(*made_of(point, 0, r, r + 1)) is False, form
+
+
 def test_trap_the_sum_is_infinity():
     # Q = -G and u1 = u2: u1*G + u2*Q has no x, whatever r is.
     naive = seeded(*WITHOUT_INFINITY_CHECK)
