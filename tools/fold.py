@@ -11,8 +11,12 @@ twice, all of a module that is handed around as an object or imported whole (``i
 """
 
 import ast
+import threading
 from collections import Counter
 from dataclasses import dataclass, field
+
+# CPython before 3.12 counts the depth of all threads' parsers together, and then finds it wrong (gh-106905).
+_ONE_AT_A_TIME = threading.Lock()
 
 _OPERATORS = {
     ast.Add: lambda a, b: a + b,
@@ -53,7 +57,8 @@ def fold(sources: dict[str, bytes]) -> dict[str, bytes]:
     world: dict[str, _Module] = {}
     for path, source in sources.items():
         try:
-            tree = ast.parse(source)
+            with _ONE_AT_A_TIME:
+                tree = ast.parse(source)
         except (SyntaxError, ValueError):
             continue
         name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
