@@ -41,7 +41,7 @@ class Scenarios:
 
     def __init__(self):
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="scenarios")
+        self._thread = threading.Thread(target=self._loop.run_forever, name="scenarios", daemon=True)
         self._thread.start()
         self._turn = asyncio.Semaphore(LIMIT)
         self._futures = {}
