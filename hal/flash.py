@@ -8,12 +8,15 @@ rp2.Flash and pyb.Flash already do (docs: ``vfs`` library, "block devices"):
 - ``ioctl(4, 0)`` is the number of blocks, ``ioctl(5, 0)`` their size, ``ioctl(6, n)`` erases
   block n, ``ioctl(3, 0)`` completes what is queued.
 
-A block is one erase unit. Each call has taken effect when it returns. What a power cut leaves:
+A block is one erase unit. Each call is seen by the next ones when it returns; what a part still caches
+or queues is durable after ``ioctl(3, 0)``, and until then a cut may take any of it, in any order, but for
+the operations on one unit, which keep theirs (pyb.Flash caches; rp2.Flash and esp32.Partition do not).
+What a power cut leaves:
 
 - during an erase: any mixture of old and erased bits anywhere in that erase unit, and cells that
   read differently on later reads;
 - during a program: any subset of the bits still to be cleared, in the write units of that call;
-- nothing else is touched. A call that had returned is durable.
+- nothing else is touched. What was done before the last ioctl(3, 0) is durable.
 
 A failure is an OSError or, from readblocks and writeblocks, a result that is neither None nor 0;
 ioctl answers None to an operation that it does not have.
@@ -106,6 +109,15 @@ class FlashArea:
         # None is the protocol's "no such operation": nothing was erased.
         if result != 0:
             raise FlashError(DEVICE, offset)
+
+    def sync(self):
+        """All that was done to the part is durable before anything that comes after."""
+        try:
+            result = self._device.ioctl(_SYNC, 0)
+        except OSError as failure:
+            raise _flash_error(failure, 0)
+        if result:
+            raise FlashError(DEVICE, 0)
 
     def view(self, offset, length):
         """The stored bytes in place, read-only by convention, or None if the part is not memory-mapped."""

@@ -119,5 +119,6 @@ class ImageWriter:
                 self._journal.progress(self._state, position)
                 return COMPLETE
             if position % erase_size == 0:
+                writer.sync()
                 self._journal.progress(self._state, position)
         return WRITTEN

@@ -168,6 +168,8 @@ class Journal:
         at = bank * self._bank_size + position
         try:
             self._area.program(at, record)
+            # What follows, an erase of the slot or a reset, counts on the record.
+            self._area.sync()
             self._area.read(at, check)
         except FlashError:
             return False

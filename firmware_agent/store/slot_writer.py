@@ -35,8 +35,12 @@ class SlotWriter:
                 self._program(position - page_size)
         self.position = position
 
+    def sync(self):
+        """What was programmed is durable: a record may say so."""
+        self._area.sync()
+
     def flush(self):
-        """Program a last page that is not full, the rest of its last piece filled up with 0xFF."""
+        """Program a last page that is not full, the rest of its last piece filled up with 0xFF, and sync."""
         size = self._page_size
         used = self.position % size
         for i in range(used, size):
@@ -45,6 +49,7 @@ class SlotWriter:
         while at < used:
             self._program_tail(self.position - used, at)
             at += len(self._tail)
+        self.sync()
 
     def _program_tail(self, page_at, start):
         for i in range(len(self._tail)):

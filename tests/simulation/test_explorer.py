@@ -4,10 +4,12 @@ import random
 
 import pytest
 
+from hal.flash import FlashError
 from tools.simulator import stories, world
 from tools.simulator.bugs import BUGS
+from tools.simulator.cells import FLICKERING, UNSTABLE, Part
 from tools.simulator.explorer import EACH, EVERY, Explorer, factory_flash
-from tools.simulator.flash import ERASE, PROGRAM, Geometry, ObservedFlash, Operation, torn
+from tools.simulator.flash import ERASE, PROGRAM, Geometry, ObservedFlash, Operation, outcomes, torn
 from tools.simulator.oracle import Oracle, Past, Violation
 from tools.simulator.seeded import hunt
 
@@ -72,7 +74,7 @@ def test_a_torn_program_only_clears_bits_and_a_torn_erase_only_sets_them():
 
 def test_the_observer_sees_each_operation_before_it_happens():
     geometry = Geometry(256, 16, 2, 1)
-    memory = bytearray(b"\xff" * geometry.size)
+    memory = Part(b"\xff" * geometry.size)
     seen = []
     flash = ObservedFlash(
         memory, geometry, lambda op: seen.append((op.kind, op.start, bytes(memory[op.start : op.start + 16])))
@@ -107,3 +109,88 @@ class TestOracle:
         life.counter = 1
         with pytest.raises(Violation, match="fell"):
             oracle.at_end_of_life(life, Past())
+
+
+def test_the_sweep_covers_every_kind_of_part():
+    swept = stories.GEOMETRIES.values()
+    assert {geometry.write_size for geometry in swept} >= {1, 4, 8, 16, 32, 256}
+    assert {geometry.erase_size for geometry in swept} >= {256, 512, 1024, 4096, 65536}
+    assert {geometry.program_once for geometry in swept} == {True, False}
+    assert {geometry.erased_value for geometry in swept} == {0xFF, 0x00}
+    assert {geometry.queued for geometry in swept} == {True, False}
+    assert any(geometry.slot_units == 1 for geometry in swept)
+
+
+class TestCells:
+    geometry = Geometry(256, 16, 2, 1)
+
+    def _cut(self, kind):
+        part = Part(b"\xff" * self.geometry.size)
+        operation = Operation(0, PROGRAM, 256, b"\xff" * 16, bytes(16))
+        (left,) = [left for left in outcomes(operation, 256, random.Random(1)) if left.name == kind]
+        left.apply(part, 256)
+        return part
+
+    def _reads(self, flash):
+        found = set()
+        for _ in range(64):
+            buf = bytearray(16)
+            flash.readblocks(1, buf, 0)
+            found.add(bytes(buf))
+        return found
+
+    def test_unstable_cells_read_differently_at_every_read(self):
+        flash = ObservedFlash(self._cut(UNSTABLE), self.geometry)
+        assert len(self._reads(flash)) > 32
+
+    def test_flickering_cells_change_with_the_power_only(self):
+        part = self._cut(FLICKERING)
+        seen = set()
+        for life in range(16):
+            reads = self._reads(ObservedFlash(part, self.geometry, chance=random.Random(life)))
+            assert len(reads) == 1
+            seen |= reads
+        assert seen == {b"\xff" * 16, bytes(16)}
+
+    def test_they_take_no_program_until_an_erase_makes_them_certain(self):
+        part = self._cut(UNSTABLE)
+        flash = ObservedFlash(part, self.geometry)
+        part[256:272] = b"\xff" * 16
+        with pytest.raises(FlashError, match="not erased"):
+            flash.writeblocks(1, bytes(16), 0)
+        flash.ioctl(6, 1)
+        flash.writeblocks(1, bytes(16), 0)
+        assert self._reads(flash) == {bytes(16)}
+
+    def test_how_they_read_now_is_no_other_state(self):
+        part = self._cut(FLICKERING)
+        before = part.key()
+        part.power_on(random.Random(3))
+        part.power_on(random.Random(4))
+        assert part.key() == before != Part(part).key()
+
+
+class TestQueue:
+    geometry = Geometry(256, 16, 4, 1, queued=True)
+
+    def _last(self, sync):
+        part = Part(b"\xff" * self.geometry.size)
+        seen = []
+        flash = ObservedFlash(part, self.geometry, seen.append)
+        flash.writeblocks(1, bytes(16), 0)
+        flash.writeblocks(1, bytes(16), 16)
+        if sync:
+            flash.ioctl(3, 0)
+        flash.writeblocks(2, bytes(16), 0)
+        return part, {left.name: left for left in outcomes(seen[-1], 256, random.Random(1))}
+
+    def test_what_came_last_overtakes_what_is_queued(self):
+        part, left = self._last(sync=False)
+        left["overtaken"].apply(part, 256)
+        assert part[256:288] == b"\xff" * 32 and part[512:528] == bytes(16)
+
+    def test_what_is_queued_is_lost_unless_it_was_synced(self):
+        part, left = self._last(sync=False)
+        left["lost"].apply(part, 256)
+        assert part[256:288] == b"\xff" * 32
+        assert "lost" not in self._last(sync=True)[1]

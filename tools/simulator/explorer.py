@@ -15,7 +15,8 @@ from firmware_agent.trust import p256
 from firmware_agent.trust.acceptance import Device
 from tools import envelope
 from tools.simulator import stories, world
-from tools.simulator.flash import Geometry, ObservedFlash, Operation, torn
+from tools.simulator.cells import Part
+from tools.simulator.flash import Geometry, Left, ObservedFlash, Operation, outcomes
 from tools.simulator.hub import SimHub
 from tools.simulator.oracle import Oracle, Past, Violation
 
@@ -86,9 +87,9 @@ def device_rules(geometry: Geometry) -> Device:
     )
 
 
-def factory_flash(geometry: Geometry, size: int) -> bytearray:
+def factory_flash(geometry: Geometry, size: int) -> Part:
     """The flash as it leaves the factory: slot A holds the factory image, the journal says so."""
-    memory = bytearray([geometry.erased_value]) * geometry.size
+    memory = Part(bytes([geometry.erased_value]) * geometry.size)
     flash = ObservedFlash(memory, geometry)
     store = world.make_store(flash, geometry, device_rules(geometry))
     data = stories.image(stories.FACTORY, size)
@@ -174,7 +175,7 @@ class Explorer:
                     if life is None:
                         assert cut is not None
                         yield f"  cut {depth + 1}: operation {cut[1]}, left: {cut[2]}"
-                        memory = bytearray(self._memory_left)
+                        memory = self._memory_left.copy()
                         self._oracle.at_cut(memory, past)
                 cut_before = True
 
@@ -183,7 +184,7 @@ class Explorer:
     def _done(self) -> bool:
         return len(self.tally.failures) >= self._most_failures
 
-    def _run(self, memory: bytearray, hub: SimHub, past: Past, path: Path) -> None:
+    def _run(self, memory: Part, hub: SimHub, past: Past, path: Path) -> None:
         """From power-on until all is quiet, forking at every operation."""
         self.tally.runs += 1
         try:
@@ -223,9 +224,13 @@ class Explorer:
                 observer = self._forker(memory, hub, past, path, number, life_events)
             else:
                 observer = None
-            flash = ObservedFlash(memory, self._geometry, observer)
+            cells = random.Random(f"{self._seed} {path} {number} cells")
+            flash = ObservedFlash(memory, self._geometry, observer, cells)
 
             def booted(slot, manifest):
+                start = self._geometry.slot(slot).start
+                if memory.is_unsure(start, start + manifest.head_length + manifest.payload_length):
+                    raise Violation(f"slot {slot} runs from cells that may read otherwise")
                 self._oracle.at_boot(memory, slot, manifest.file_version)
 
             try:
@@ -242,7 +247,10 @@ class Explorer:
                     life_events,
                 )
             except PowerCut:
-                self._oracle.fetched(hub, past, cut_before)
+                if self._story.link is None:
+                    self._oracle.fetched(hub, past, cut_before)
+                else:
+                    hub.served, hub.kinds = [], []
                 self._oracle.at_cut_of_life(life_events, past)
                 yield number, None
                 return
@@ -260,7 +268,7 @@ class Explorer:
             cause = boot.POWER_ON if settled else life.end
             cut_before = life.end == boot.POWER_ON
             number += 1
-            key = (bytes(memory), hub.key(), cause, settled)
+            key = (memory.key(), hub.key(), cause, settled)
             if stop is None and path:
                 digest = hash(key)
                 if digest in self._seen:
@@ -276,18 +284,18 @@ class Explorer:
                 return
             step = (number, operation.index)
             chance = random.Random(f"{self._seed} {path} {step}")
-            for left, data in _drawn(operation, share, chance):
-                after = bytearray(memory)
-                after[operation.start : operation.start + len(data)] = data
-                digest = hash((bytes(after), hub.key(), boot.POWER_ON))
+            for left in _drawn(operation, self._geometry.erase_size, share, chance):
+                after = memory.copy()
+                left.apply(after, self._geometry.erase_size)
+                digest = hash((after.key(), hub.key(), boot.POWER_ON))
                 if digest in self._seen:
                     continue
                 self._seen.add(digest)
-                key = (operation.kind, left)
+                key = (operation.kind, left.name)
                 self.tally.fell[key] = self.tally.fell.get(key, 0) + 1
                 server = hub.copy()
                 then = past.copy()
-                cut = (number, operation.index, left)
+                cut = (number, operation.index, left.name)
                 try:
                     if self._story.link is None:
                         self._oracle.fetched(server, then, bool(path) and number == 0)
@@ -308,19 +316,19 @@ class Explorer:
             if (number, operation.index) != stop[:2]:
                 return
             chance = random.Random(f"{self._seed} {path} {(number, operation.index)}")
-            for left, data in torn(operation, chance):
-                if left == stop[2]:
-                    self._memory_left = bytearray(memory)
-                    self._memory_left[operation.start : operation.start + len(data)] = data
+            for left in outcomes(operation, self._geometry.erase_size, chance):
+                if left.name == stop[2]:
+                    self._memory_left = memory.copy()
+                    left.apply(self._memory_left, self._geometry.erase_size)
                     raise PowerCut
 
         return observe
 
 
-def _drawn(operation: Operation, share: float, chance: random.Random) -> list[tuple[str, bytes]]:
+def _drawn(operation: Operation, erase_size: int, share: float, chance: random.Random) -> list[Left]:
     """Of what a cut in the operation may leave, what is tried. All of it is made first: so the torn bits are
     the same whatever is drawn, and a replay finds them."""
-    everything = list(torn(operation, chance))
+    everything = list(outcomes(operation, erase_size, chance))
     if share == EACH:
         return chance.sample(everything, 2)
     return [left for left in everything if share == EVERY or chance.random() < share]

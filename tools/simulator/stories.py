@@ -147,6 +147,7 @@ GEOMETRIES = {
         Geometry(4096, 16, 3, 1, program_once=False),
         Geometry(1024, 16, 3, 2, erased_value=0x00),
         Geometry(65536, 16, 3, 1),
+        Geometry(512, 16, 4, 4, queued=True),
     )
 }
 IMAGE_SIZE = 900  # bytes of payload
