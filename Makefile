@@ -15,7 +15,7 @@ BOARD ?= host
 FIRMWARE_BOARD := $(if $(filter host,$(BOARD)),qemu_mps2,$(BOARD))
 FIRMWARE := $(VENV)/bin/python -m tools.firmware
 
-.PHONY: demo test lint setup toolchain firmware bench-board powercut bench-crypto crypto-campaign native clean
+.PHONY: demo test lint setup toolchain firmware bench-board powercut powercut-real bench-crypto crypto-campaign native clean
 
 demo: $(READY) $(if $(filter-out host,$(BOARD)),firmware)
 	@$(VENV)/bin/hanota demo --board $(BOARD)
@@ -49,6 +49,10 @@ toolchain:
 powercut: $(READY)
 	@mkdir -p build
 	@$(VENV)/bin/hanota simulate --thorough --report build/powercut.html
+
+# Real power cuts on real MicroPython: about half a second each on each of two devices.
+powercut-real: $(READY)
+	@$(VENV)/bin/hanota powercut --cuts 10000
 
 # What a signature's verification costs: here, and in instructions on an emulated Cortex-M3.
 bench-crypto: $(READY)

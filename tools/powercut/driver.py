@@ -96,7 +96,8 @@ class Device:
 async def _life(device: Device, factory: Path, version: int, power: float | None) -> tuple[bool, str]:
     """Power on, for ``power`` seconds or until ``version`` is confirmed. (confirmed, last event)."""
     port = await device.power_on(factory)
-    hub = asyncio.create_task(wire.serve(device.hub, "127.0.0.1", port))
+    # A device in the middle of a download goes on by itself; a Notify would make it ask what there is.
+    hub = asyncio.create_task(wire.serve(device.hub, "127.0.0.1", port, not device.past.loading))
     last = "listening"
     confirmed = False
 
