@@ -23,6 +23,7 @@ from hal.link import FrameReceiver, encode, encoded_limit
 _IDLE_WAIT = 200  # ms: the longest sleep, so that the watchdog is fed and the application is served
 _BLOCK_EVENT_PERIOD = 1000  # ms between block events
 _TRIAL_LIMIT = 150 * 1000  # ms from the reset for the self-test to pass; zigpy first speaks after 10 s
+_STEADY = 10 * 60 * 1000  # ms after which a boot was no crash loop
 _POSTPONE_LIMIT = 24 * 3600 * 1000  # ms the application may keep its firmware after activation was allowed
 _MAX_FRAME = 128
 
@@ -41,9 +42,12 @@ class Agent:
         self._slot = handover.slot
         self._application = application
         self._trial = handover.trial
-        board.identity.file_version = handover.manifest.file_version
         settings = Settings()
         settings.max_data_size = board.max_data_size
+        # Without a slot that runs every version is newer, and there is no day to lose.
+        board.identity.file_version = handover.manifest.file_version if handover.manifest else 0
+        if handover.manifest is None:
+            settings.query_period = settings.recovery_query_period
         self._client = UpgradeClient(board.identity, settings, board.random)
         self.endpoint = Endpoint(board.identity, self._client, board.address, board.endpoint, board.profile)
         self._receiver = FrameReceiver()
@@ -52,7 +56,7 @@ class Agent:
         self._wire = bytearray(encoded_limit(_MAX_FRAME))
         self._file = UpgradeFile()
         self._offer = Offer()
-        self._device = Device(board, handover.manifest.file_version)
+        self._device = Device(board, board.identity.file_version)
         self._store.hook = self.breathe
         self._last = board.clock.ticks_ms()
         self._owed = 0
@@ -130,6 +134,8 @@ class Agent:
             self._activate()
         if self._trial:
             self._check_trial()
+        elif self._since_boot >= _STEADY:
+            self._store.steady()
         self._tell_progress()
         return self._until_next()
 

@@ -7,10 +7,12 @@ _IDLE = 1000
 
 
 class Device:
-    """display: the board's display; file_version: of the running image; eui64: 8 bytes."""
+    """display: the board's display; settings: an AppSettings, load(schema) and save(schema, data);
+    file_version: of the running image; eui64: 8 bytes."""
 
     def __init__(self, board, file_version):
         self.display = board.display
+        self.settings = board.settings
         self.file_version = file_version
         self.eui64 = bytes(board.identity.eui64)
         self._milliseconds = 0

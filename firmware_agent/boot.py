@@ -8,6 +8,8 @@ The choice, each line ending in one journal record (the boot record):
 | TRIAL | power-on or a plain reset | secondary, while boots < MAX_TRIAL_BOOTS | boots + 1 |
 | TRIAL | crash or watchdog | secondary, while crashes < MAX_TRIAL_CRASHES | boots + 1, crashes + 1 |
 | TRIAL | attempts used up | primary: reverted | FAILED |
+| WRITING or CANDIDATE | crash or watchdog | primary, while crashes < MAX_DOWNLOAD_CRASHES | crashes + 1 |
+| WRITING or CANDIDATE | that many crashes | primary, without the download | REJECTED |
 | anything else | any | primary | as it was |
 
 A loss of power is not a crash, so it has its own, wider bound; a cause that the board cannot tell
@@ -17,6 +19,11 @@ the primary boots; there is no boot without proof.
 
 The attempt is on record before it begins. If the journal cannot take the record, the primary boots:
 an attempt that is not counted would not be bounded, and what is confirmed needs none.
+
+A download that crashes the confirmed firmware would be resumed for ever, so those crashes are counted, too:
+each that follows a short life (the agent calls store.steady() after a long one) in which no unit was written.
+
+If neither slot passes, recover() hands over to the agent in the boot files, which can only download.
 """
 
 from firmware_agent import reject
@@ -26,6 +33,7 @@ from hal.flash import FlashError
 
 MAX_TRIAL_CRASHES = 3
 MAX_TRIAL_BOOTS = 100
+MAX_DOWNLOAD_CRASHES = 5
 
 # Reset causes, in the words of the events.
 POWER_ON = "power-on"
@@ -34,6 +42,7 @@ WATCHDOG = "watchdog"
 CRASH = "crash"
 
 SLOT_NAMES = ("A", "B")
+NO_SLOT = -1  # what runs is the recovery agent, from the boot files
 
 
 class NothingBoots(Exception):
@@ -45,15 +54,17 @@ class NothingBoots(Exception):
 
 
 class Handover:
-    """What boot decided: ``slot`` (0 or 1), its ``manifest``, ``trial``, the reset ``cause``, ``reverted``
-    (a reject number, 0 if this boot did not revert) and the ``store``."""
+    """What boot decided: ``slot`` (0, 1 or NO_SLOT), its ``manifest`` (None without a slot), ``trial``, the
+    reset ``cause``, ``reverted`` and ``dropped`` (a reject number, 0 if this boot did not go back from a trial,
+    or drop a download) and the ``store``."""
 
-    def __init__(self, store, slot, manifest, cause, reverted):
+    def __init__(self, store, slot, manifest, cause, reverted=0, dropped=0):
         self.store = store
         self.slot = slot
         self.manifest = manifest
         self.cause = cause
         self.reverted = reverted
+        self.dropped = dropped
         self.trial = slot == store.secondary and store.state.secondary_state == _state.TRIAL
 
 
@@ -65,6 +76,10 @@ def choose(state, cause):
         state.trial_boots = 1
         state.trial_crashes = 0
         return secondary, 0
+    if state.secondary_state in (_state.WRITING, _state.CANDIDATE):
+        if cause in (WATCHDOG, CRASH):
+            state.trial_crashes = 1 if state.progressed else state.trial_crashes + 1
+        return state.primary, reject.CRASHED if state.trial_crashes >= MAX_DOWNLOAD_CRASHES else 0
     if state.secondary_state != _state.TRIAL:
         return state.primary, 0
     if cause in (WATCHDOG, CRASH):
@@ -82,6 +97,7 @@ def boot(store, cause, hook=None):
 
     hook: called between the steps of the proof, to feed the watchdog.
     """
+    loading = store.downloading or store.candidate
     slot, reverted = choose(store.state, cause)
     if not _record(store, reverted):
         slot = store.state.primary
@@ -99,7 +115,21 @@ def boot(store, cause, hook=None):
             continue
         store.running = slot
         store.device.file_version = manifest.file_version
+        if loading:
+            return Handover(store, slot, manifest, cause, 0, reverted)
         return Handover(store, slot, manifest, cause, reverted)
+
+
+def recover(store, cause):
+    """After NothingBoots: the Handover of the recovery agent.
+
+    It runs no slot and may write the secondary one. Nothing runs that a file version could be compared
+    with, so those two rules of the offer are out, as at the factory; every other rule holds, the security
+    counter with them.
+    """
+    store.running = NO_SLOT
+    store.device.file_version = None
+    return Handover(store, NO_SLOT, None, cause)
 
 
 def _record(store, reverted):

@@ -1,4 +1,7 @@
-"""What no download replaces: the host board's ROM, a file system run in place; other boards freeze it."""
+"""What no download replaces: the host board's ROM, a file system run in place; other boards freeze it.
+
+The recovery agent is in it: a copy of what each payload carries, for the day when neither slot may run.
+"""
 
 from tools import layout, romfs
 
@@ -14,7 +17,7 @@ MAIN = layout.ROOT / "boards/host/main.py"
 
 def fixed_files(board: str) -> list[str]:
     """Sorted paths, relative to the project's root."""
-    files = layout.matches([*_COMMON, *_BOARDS[board]]) | set(layout.fixed_files())
+    files = layout.matches([*_COMMON, *_BOARDS[board]]) | set(layout.fixed_files() + layout.updatable_files())
     # That one is read by MicroPython's build.
     return sorted(files - {f"boards/{board}/manifest.py"})
 

@@ -1,13 +1,14 @@
 """What both emulated boards are made of: flash geometry and map, registers, screen. Bytes unless said.
 
-flash: 4 units of journal, slot A, slot B.
+flash: 4 units of journal, slot A, slot B, 4 units of the application's settings.
 """
 
 ERASE_SIZE = 4096
 WRITE_SIZE = 16
 JOURNAL_UNITS = 4
 SLOT_UNITS = 64
-FLASH_SIZE = (JOURNAL_UNITS + 2 * SLOT_UNITS) * ERASE_SIZE
+SETTINGS_UNITS = 4
+FLASH_SIZE = (JOURNAL_UNITS + 2 * SLOT_UNITS + SETTINGS_UNITS) * ERASE_SIZE
 
 # A page of registers shared with the emulator, the way a chip shares them with the world.
 REGISTERS_SIZE = 64
@@ -22,6 +23,5 @@ SCREEN_ROWS = 8
 SCREEN_SIZE = SCREEN_ROWS * (2 * SCREEN_COLUMNS + 1)  # UTF-8 lines, most letters one byte: `cat` shows it
 
 EXIT_RESET = 64  # the interpreter's exit code when the device resets itself
-EXIT_NOTHING_BOOTS = 65
 EXIT_NO_DEVICE = 66
 WATCHDOG_SECONDS = 10

@@ -1,4 +1,7 @@
-"""From reset to payload, the same on every board: boot, mount the slot's file system, run what is in it."""
+"""From reset to payload, the same on every board: boot, mount the slot's file system, run what is in it.
+
+If neither slot may run, the recovery agent does: the same agent, from the boot files.
+"""
 
 import sys
 
@@ -19,7 +22,8 @@ def start(board):
     except boot.NothingBoots as failure:
         reasons = [reject.name(number) if number else None for number in failure.reasons]
         board.emit("failed", {"text": "no slot holds an image that may run", "reasons": reasons})
-        board.halt(fm.EXIT_NOTHING_BOOTS)
+        _run_recovery(board, boot.recover(store, board.cause))
+        return
     version = "0x%08x" % handover.manifest.file_version
     if handover.reverted:
         board.emit(
@@ -29,6 +33,16 @@ def start(board):
                 "file_version": version,
                 "reason": reject.name(handover.reverted),
                 "number": handover.reverted,
+            },
+        )
+    if handover.dropped:
+        board.emit(
+            "rejected",
+            {
+                "reason": reject.name(handover.dropped),
+                "number": handover.dropped,
+                "text": "the download crashed the firmware that runs, again and again",
+                "file_version": "0x%08x" % store.state.rejected_version,
             },
         )
     board.emit(
@@ -41,6 +55,14 @@ def start(board):
         },
     )
     _run_payload(board, handover)
+
+
+def _run_recovery(board, handover):
+    """Nothing is mounted: the agent that is imported is the one in the boot files."""
+    from boards.common.recovery import Recovery
+    from firmware_agent.agent import run
+
+    run(board, handover, Recovery(board))
 
 
 def _run_payload(board, handover):

@@ -1,6 +1,7 @@
-"""The firmware store over a flash part with the common map."""
+"""The firmware store, and the application's settings, over a flash part with the common map."""
 
 from boards.common import flash_map as fm
+from firmware_agent.store.app_settings import AppSettings
 from firmware_agent.store.firmware_store import FirmwareStore
 from firmware_agent.trust.acceptance import Device
 from firmware_agent.trust.anchors import Anchors
@@ -36,3 +37,9 @@ def open_store(flash, mapped, device, anchors=None, hook=None):
         BUILT_FOR_TEST,
     )
     return FirmwareStore(journal, slots, rules, hook)
+
+
+def open_settings(flash):
+    """The application's settings over a part with the common map."""
+    first = fm.JOURNAL_UNITS + 2 * fm.SLOT_UNITS
+    return AppSettings(FlashArea(flash, first, fm.SETTINGS_UNITS, fm.WRITE_SIZE))

@@ -14,7 +14,7 @@ import time
 
 from boards.common import flash_map as fm
 from boards.common.parts import Display, Identity
-from boards.common.store import open_store
+from boards.common.store import open_settings, open_store
 from hal.sim.nor_flash import NorFlash
 
 MICROPYTHON = sys.implementation.name == "micropython"
@@ -119,12 +119,9 @@ class Board:
         self.watchdog = _Watchdog(self._registers)
         self.link = _Link(self._registers)
         self.display = Display(_memory(runtime["screen"], fm.SCREEN_SIZE))
-        self.store = open_store(
-            _CountedFlash(self.flash_memory, self._registers),
-            self.flash_memory,
-            device,
-            hook=self.watchdog.feed,
-        )
+        flash = _CountedFlash(self.flash_memory, self._registers)
+        self.store = open_store(flash, self.flash_memory, device, hook=self.watchdog.feed)
+        self.settings = open_settings(flash)
 
     def emit(self, event, fields):
         """One event as a line of JSON on the console."""
@@ -141,5 +138,5 @@ class Board:
         sys.exit(fm.EXIT_RESET)
 
     def halt(self, code):
-        """Nothing can run: stays down. ``code``: EXIT_NOTHING_BOOTS or EXIT_NO_DEVICE. Does not return."""
+        """Stays down. ``code``: EXIT_NO_DEVICE. Does not return."""
         sys.exit(code)

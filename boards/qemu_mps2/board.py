@@ -17,7 +17,7 @@ import uctypes
 
 from boards.common import flash_map as fm
 from boards.common.parts import Display, Identity
-from boards.common.store import open_store
+from boards.common.store import open_settings, open_store
 from boards.qemu_mps2 import memory_map as mm
 from firmware_agent import boot
 
@@ -92,6 +92,7 @@ class Board:
             mm.PSRAM + mm.WORLD + fm.REG_ERASES,
         )
         self.store = open_store(flash, flash, device, hook=self.watchdog.feed)
+        self.settings = open_settings(flash)
 
     def emit(self, event, fields):
         """One event as a line of JSON on the console."""

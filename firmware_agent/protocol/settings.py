@@ -23,6 +23,8 @@ class Settings:
     # Between queries of its own. Ours: once a day, plus up to a tenth at random; Silabs: 5 min, which
     # is more than a narrow network of homes should carry.
     query_period = 24 * 3600 * 1000
+    # The same while neither slot may run: nothing else is left to do. Ours.
+    recovery_query_period = 3600 * 1000
     # After giving up on a download: first back-off, doubled up to the longest. Ours: ten lost blocks, the
     # back-off and three lost queries together stay within the 150 s that herdsman keeps a session.
     back_off = 30 * 1000

@@ -285,6 +285,13 @@ class FirmwareStore:
             self.state.hold = held
             self.commit()
 
+    def steady(self):
+        """This boot has run for long: crashes that were counted against a download are forgotten."""
+        state = self.state
+        if state.trial_crashes and (self.downloading or self.candidate):
+            state.trial_crashes = 0
+            self.commit()
+
     def install(self):
         """Stage the verified candidate: the next boot runs it on trial."""
         if not self._verified or not self.candidate:
@@ -351,6 +358,7 @@ class FirmwareStore:
         state.clear_download()
         _offer.copy(self._offer, state)
         state.secondary_state = _state.WRITING
+        state.trial_crashes = 0
         state.reason = 0
 
     def _start_again(self):
@@ -412,6 +420,7 @@ class FirmwareStore:
             state.image_length = image.image_length
             state.identity = bytes(found.digest)
             state.durable = 0
+            state.trial_crashes = 0
             self.commit(self.slots[slot].units)
         self.manifest = found
         return self.slots[slot]

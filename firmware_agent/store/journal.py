@@ -77,11 +77,13 @@ class Journal:
                         best = current
                         state.unpack_from(self._record)
                         state.anchors = found.anchors
+                        state.progressed = False
                         self._bank = bank
                 elif self._read_progress(bank, position):
                     position += self._progress_size
                     if current == best and _unsigned(self._record, 4, 4) == current:
                         state.durable = _unsigned(self._record, 1, 3)
+                        state.progressed = True
                 else:
                     break
         self._position = 0

@@ -45,7 +45,8 @@ class State:
     primary           slot that was confirmed last, 0 or 1
     secondary_state   state of the other slot
     security_counter  the lowest sequence number that may still be installed
-    trial_boots, trial_crashes   boots of the trial image, and those that followed a crash or a hang
+    trial_boots, trial_crashes   boots of the trial image, and those that followed a crash or a hang; in a
+                      download trial_crashes counts boots of the confirmed firmware that did
     reason            why the secondary slot is REJECTED or FAILED
     manufacturer_code, image_type, file_version, file_size   the offer being downloaded
     server_address, server_endpoint, profile   who offered it
@@ -54,6 +55,7 @@ class State:
     image_length      bytes of the Manufacturer Image
     identity          the SUIT digest of the accepted manifest: which image this is
     durable           bytes of the Manufacturer Image that are proven on flash
+    progressed        not on record itself: progress records followed the state record that was loaded
     hold              the server said: wait for another Upgrade End Response
     rejected_version, rejected_size, rejected_reason   the offer that is not asked for again by itself
     anchors           the trust anchors, packed (firmware_agent.trust.anchors): they change in the record that
@@ -72,6 +74,7 @@ class State:
         self.rejected_size = 0
         self.rejected_reason = 0
         self.anchors = bytes(PACKED_SIZE)
+        self.progressed = False
         self.clear_download()
 
     def clear_download(self):

@@ -93,8 +93,6 @@ class Emulator:
             return boot.WATCHDOG
         if code == fm.EXIT_RESET:
             return boot.RESET
-        if code == fm.EXIT_NOTHING_BOOTS:
-            raise Failed("no slot holds an image that may run; the device stays down")
         if code == fm.EXIT_NO_DEVICE:
             raise Failed(f"the flash in {self._state.path} holds no device")
         if not self._machine.ends_by_crash:

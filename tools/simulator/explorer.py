@@ -18,7 +18,7 @@ from tools.simulator import stories, world
 from tools.simulator.cells import Part
 from tools.simulator.flash import Geometry, Left, ObservedFlash, Operation, outcomes
 from tools.simulator.hub import SimHub
-from tools.simulator.oracle import Oracle, Past, Violation
+from tools.simulator.oracle import NO_FIRMWARE, Oracle, Past, Violation
 
 EVERY = 1.0
 EACH = -1.0
@@ -87,14 +87,17 @@ def device_rules(geometry: Geometry) -> Device:
     )
 
 
-def factory_flash(geometry: Geometry, size: int) -> Part:
-    """The flash as it leaves the factory: slot A holds the factory image, the journal says so."""
+def factory_flash(geometry: Geometry, size: int, bare: bool = False) -> Part:
+    """The flash as it leaves the factory: slot A holds the factory image, the journal says so. bare: a bit of
+    it has rotted since."""
     memory = Part(bytes([geometry.erased_value]) * geometry.size)
     flash = ObservedFlash(memory, geometry)
     store = world.make_store(flash, geometry, device_rules(geometry))
     data = stories.image(stories.FACTORY, size)
     store.slots[0].program(0, data + b"\xff" * (-len(data) % geometry.write_size))
     store.format(stories.FACTORY)
+    if bare:
+        memory[geometry.slot(0).start + len(data) - size // 2] ^= 0x10
     return memory
 
 
@@ -155,17 +158,17 @@ class Explorer:
         with remembered_signatures():
             hub = SimHub()
             self._story.prepare(hub, self._size)
-            self._run(factory_flash(self._geometry, self._size), hub, Past(), ())
+            self._run(self._factory_flash(), hub, self._no_past(), ())
         self.tally.states = len(self._seen)
         return self.tally
 
     def replay(self, path: Path) -> Iterator[str]:
         """The one run with these cuts, told line by line; raises Violation where it goes wrong."""
         with remembered_signatures():
-            memory = factory_flash(self._geometry, self._size)
+            memory = self._factory_flash()
             hub = SimHub()
             self._story.prepare(hub, self._size)
-            past = Past()
+            past = self._no_past()
             cut_before = False
             for depth in range(len(path) + 1):
                 prefix = path[:depth]
@@ -180,6 +183,12 @@ class Explorer:
                 cut_before = True
 
     # Inside
+
+    def _factory_flash(self) -> Part:
+        return factory_flash(self._geometry, self._size, self._story.bare)
+
+    def _no_past(self) -> Past:
+        return Past(confirmed=NO_FIRMWARE) if self._story.bare else Past()
 
     def _done(self) -> bool:
         return len(self.tally.failures) >= self._most_failures
@@ -221,7 +230,7 @@ class Explorer:
             if stop is not None:
                 observer = self._stopper(memory, path, number, stop)
             elif len(path) < len(self._shares):
-                observer = self._forker(memory, hub, past, path, number, life_events)
+                observer = self._forker(memory, hub, past, path, number, cut_before, life_events)
             else:
                 observer = None
             cells = random.Random(f"{self._seed} {path} {number} cells")
@@ -245,6 +254,7 @@ class Explorer:
                     chance,
                     self._story.link,
                     life_events,
+                    past.confirmed == NO_FIRMWARE,
                 )
             except PowerCut:
                 if self._story.link is None:
@@ -266,7 +276,8 @@ class Explorer:
                 return
             settled = life.end == world.SETTLED
             cause = boot.POWER_ON if settled else life.end
-            cut_before = life.end == boot.POWER_ON
+            # A crash takes the RAM as a cut does.
+            cut_before = life.end in (boot.POWER_ON, boot.CRASH, boot.WATCHDOG)
             number += 1
             key = (memory.key(), hub.key(), cause, settled)
             if stop is None and path:
@@ -275,7 +286,7 @@ class Explorer:
                     return  # from here on it is a run that was already judged
                 self._seen.add(digest)
 
-    def _forker(self, memory, hub, past, path, number, life_events):
+    def _forker(self, memory, hub, past, path, number, cut_before, life_events):
         """An observer that runs every cut of an operation to its end before the operation happens."""
         share = self._shares[len(path)]
 
@@ -298,7 +309,7 @@ class Explorer:
                 cut = (number, operation.index, left.name)
                 try:
                     if self._story.link is None:
-                        self._oracle.fetched(server, then, bool(path) and number == 0)
+                        self._oracle.fetched(server, then, cut_before)
                     else:
                         server.served = []
                         server.kinds = []
@@ -339,4 +350,6 @@ def _told(number: int, life: world.Life | None) -> str:
         return f"life {number}: cut"
     told = ", ".join(event for event, _ in life.events)
     trial = " on trial" if life.trial else ""
+    if life.slot == boot.NO_SLOT:
+        return f"life {number}: recovery: {told}: {life.end}"
     return f"life {number}: slot {'AB'[life.slot]} 0x{life.version:08x}{trial}: {told}: {life.end}"

@@ -59,7 +59,8 @@ def spoiled_head(version: int, size: int) -> bytes:
 class Story:
     """``prepare(hub, size)`` sets the hub up; ``ends_in``: the version that runs when all is quiet.
 
-    reasons: if the update must fail, the reject numbers that may be on record for it.
+    reasons: if the update must fail, the reject numbers that may be on record for it. bare: it begins with a
+    device neither of whose slots holds whole firmware.
     """
 
     name: str
@@ -68,11 +69,12 @@ class Story:
     behaviours: dict[int, str] = field(default_factory=dict)
     reasons: frozenset[int] = frozenset()
     link: world.Link | None = None
+    bare: bool = False
 
     @property
     def refused_in_download(self) -> bool:
-        """The image is bad, not its application."""
-        return bool(self.reasons) and not self.behaviours
+        """A download may end in the middle: the image is bad, or the firmware that runs cannot stand it."""
+        return bool(self.reasons) and NEW not in self.behaviours
 
 
 def _offer(hub: SimHub, size: int) -> None:
@@ -128,6 +130,8 @@ STORIES = {
         Story("flicker", _flicker, NEW, {NEW: world.FLICKERS}),
         Story("forged", _forge, FACTORY, reasons=frozenset((reject.BAD_SIGNATURE,))),
         Story("relabelled", _relabel, FACTORY, reasons=frozenset((reject.ROLLBACK,))),
+        Story("choke", _offer, FACTORY, {FACTORY: world.CHOKES}, frozenset((reject.CRASHED,))),
+        Story("bare", _offer, NEW, bare=True),
         Story("factory", _nothing, FACTORY),
         Story("lossy", _offer, NEW, link=world.Link(loss=0.1, double=0.1, late=0.05)),
     )

@@ -27,7 +27,10 @@ CRASHES = "crashes"
 HANGS = "hangs"
 FAILS = "fails its self-test"
 FLICKERS = "works, if only the power stays on"
+CHOKES = "works, but not while an update comes in"
 
+_DOWNLOADING = 1  # ImageUpgradeStatus
+_CHOKES_AT = 640  # bytes of the upgrade file
 _LATENCY = 1  # ms of virtual time a frame takes
 _LONGEST_LIFE = (
     72 * 3600 * 1000
@@ -109,7 +112,8 @@ class Application:
         return True
 
     def progress(self, status: int, offset: int, size: int) -> None:
-        pass
+        if self.behaviour == CHOKES and status == _DOWNLOADING and offset >= _CHOKES_AT:
+            raise Crash
 
 
 @dataclass
@@ -136,6 +140,7 @@ class _Board:
     endpoint = 1
     profile = 0x0104
     display = None
+    settings = None
 
     def __init__(self, life: Life, chance: random.Random):
         self.identity = Identity()
@@ -211,28 +216,35 @@ def live(
     chance: random.Random,
     link: Link | None = None,
     events: list[tuple[str, dict]] | None = None,
+    bare: bool = False,
 ) -> Life:
     """One life. ``booted(slot, manifest)`` is called when a slot is about to run; ``events`` is filled
-    as it goes, so that it tells of a life that is cut, too."""
+    as it goes, so that it tells of a life that is cut, too. bare: no slot holds firmware, so recovery is right."""
     life = Life(SETTLED, events=[] if events is None else events)
     store = make_store(flash, geometry, rules)
     try:
         if not store.load():
             life.end = DEAD
             return life
-        handover = boot.boot(store, cause)
-    except boot.NothingBoots:
-        life.end = DEAD
-        return life
+        try:
+            handover = boot.boot(store, cause)
+        except boot.NothingBoots:
+            if not bare:
+                life.end = DEAD
+                return life
+            handover = boot.recover(store, cause)
     finally:
         life.state = store.state
         life.counter = store.state.security_counter
     life.slot = handover.slot
-    life.version = handover.manifest.file_version
     life.trial = handover.trial
     if handover.reverted:
         life.events.append(("reverted", {"number": handover.reverted}))
-    booted(handover.slot, handover.manifest)
+    if handover.dropped:
+        life.events.append(("dropped", {"number": handover.dropped}))
+    if handover.manifest:
+        life.version = handover.manifest.file_version
+        booted(handover.slot, handover.manifest)
     board = _Board(life, chance)
     agent = _Agent(board, handover, Application(behaviours.get(life.version, WORKS), hub))
     try:

@@ -1,0 +1,218 @@
+"""The application's settings: saved and found, over power cuts, updates and reverts."""
+
+from firmware_agent.store.app_settings import LIMIT, AppSettings
+from hal.flash import FlashArea
+from hal.sim.cut_flash import BITS, ERASE, FLICKER, NOTHING, PREFIX, UNSTABLE, WHOLE, CutFlash, PowerCut
+from tests.portable.bench import raises
+
+HEAP = "1M"
+GEOMETRIES = ((4096, 16, 3), (1024, 16, 4), (1024, 256, 4), (256, 1, 12))
+LEFT = ((NOTHING, 0), (PREFIX, 128), (BITS, 128), (UNSTABLE, 128), (FLICKER, 256), (WHOLE, 0))
+
+
+class Device:
+    """A part that holds settings, and nothing else."""
+
+    def __init__(self, erase_size=1024, write_size=16, units=4, seed=1):
+        self.memory = bytearray(b"\xff" * (erase_size * units))
+        self.flash = CutFlash(self.memory, erase_size, write_size, seed=seed)
+        self.write_size = write_size
+        self.units = units
+        self.power_on()
+
+    def power_on(self):
+        self.flash.power_on()
+        self.settings = AppSettings(FlashArea(self.flash, 0, self.units, self.write_size))
+        return self.settings
+
+
+def test_nothing_is_saved_on_blank_flash():
+    for geometry in GEOMETRIES:
+        assert Device(*geometry).settings.load(255) is None
+
+
+def test_what_is_saved_is_found_again_after_a_reset():
+    for geometry in GEOMETRIES:
+        device = Device(*geometry)
+        for data in (b"", b"x", b"first", bytes(range(256)), bytes(LIMIT)):
+            assert device.settings.save(1, data)
+            assert device.settings.load(1) == data
+            assert device.power_on().load(1) == data
+
+
+def test_many_saves_go_round_all_banks():
+    device = Device(256, 1, 12)
+    erased = set()
+    for n in range(200):
+        assert device.settings.save(1, b"%d" % n * 20)
+        erased.update([at for kind, at, _ in device.flash.log if kind == ERASE])
+        if n % 7 == 0:
+            device.power_on()
+        assert device.settings.load(1) == b"%d" % n * 20
+    assert len(erased) == 12
+
+
+def test_the_same_again_costs_nothing():
+    device = Device()
+    device.settings.save(1, b"credit 9.87")
+    device.power_on()
+    assert device.settings.save(1, b"credit 9.87")
+    assert device.flash.operations == 0
+    assert device.settings.save(2, b"credit 9.87")  # another schema is another thing
+    assert device.flash.operations > 0
+
+
+def test_an_update_reads_what_the_old_firmware_left():
+    device = Device()
+    device.settings.save(1, b"old")
+    assert device.power_on().load(2) == b"old"
+
+
+def test_after_a_revert_the_old_firmware_finds_its_own_settings():
+    for saves in (1, 3, 40):
+        device = Device()
+        device.settings.save(1, b"old")
+        device.power_on()
+        for n in range(saves):
+            device.settings.save(2, b"new %d" % n)
+            if n % 5 == 4:
+                device.power_on()
+        assert device.power_on().load(1) == b"old"
+        assert device.settings.load(2) == b"new %d" % (saves - 1)
+        # What the old firmware saves now is newer than what the reverted one left.
+        device.settings.save(1, b"old again")
+        assert device.power_on().load(2) == b"old again"
+
+
+def test_what_no_record_can_hold_is_refused():
+    device = Device()
+    device.settings.save(1, b"kept")
+    raises(ValueError, device.settings.save, 1, bytes(LIMIT + 1))
+    raises(ValueError, device.settings.save, 256, b"")
+    raises(ValueError, device.settings.save, -1, b"")
+    assert device.settings.load(1) == b"kept"
+    raises(ValueError, AppSettings, FlashArea(device.flash, 0, 2, 16))
+
+
+def test_a_part_that_fails_loses_nothing():
+    device = Device()
+    device.settings.save(1, b"kept")
+    device.power_on()
+    program = device.flash.writeblocks
+    device.flash.writeblocks = lambda block, buf, offset=None: -5
+    assert device.settings.save(1, b"lost") is False
+    assert device.settings.load(1) == b"kept"
+    device.flash.writeblocks = program
+    assert device.settings.save(1, b"better") is True
+    assert device.power_on().load(1) == b"better"
+
+
+def test_a_save_is_synced_before_it_is_told():
+    device = Device()
+    calls = []
+    program, ioctl = device.flash.writeblocks, device.flash.ioctl
+
+    def programming(block, buf, offset=None):
+        calls.append("program")
+        return program(block, buf, offset)
+
+    def controlling(op, arg):
+        if op in (3, 6):
+            calls.append("sync" if op == 3 else "erase")
+        return ioctl(op, arg)
+
+    device.flash.writeblocks, device.flash.ioctl = programming, controlling
+    assert device.settings.save(1, b"x") and device.settings.save(1, b"y")
+    assert calls == ["erase", "program", "sync", "program", "sync"]
+
+
+def test_a_record_that_does_not_read_back_is_written_elsewhere():
+    device = Device()
+    device.settings.save(1, b"kept")
+    program = device.flash.writeblocks
+    calls = []
+
+    def weak(block, buf, offset=None):
+        calls.append(block)
+        if len(calls) == 1:
+            buf = bytes(len(buf))
+        return program(block, buf, offset)
+
+    device.flash.writeblocks = weak
+    assert device.settings.save(1, b"moved")
+    assert len(calls) > 1 and calls[0] != calls[-1]
+    assert device.power_on().load(1) == b"moved"
+
+
+def history(device, saved):
+    """Three boots of old and new firmware; ``saved`` gets what each schema's last save asked for."""
+    for boot in range(3):
+        device.power_on() if boot else None
+        for n in range(3):
+            schema = 2 if boot == 1 else 1
+            data = b"%d %d " % (boot, n) * 6
+            saved[schema] = (saved[schema][1], data)
+            assert device.settings.save(schema, data)
+            saved[schema] = (data, data)
+
+
+def test_a_cut_leaves_the_old_or_the_new():
+    """In every operation of a history, with everything that a cut may leave, then once more in the next save."""
+    runs = 0
+    for geometry in GEOMETRIES[1:]:
+        total = 0
+        for effect, amount in LEFT:
+            operation = 0
+            while True:
+                operation += 1
+                device = Device(*geometry, seed=operation)
+                saved = {1: (None, None), 2: (None, None)}
+                if not cut_in(device, operation, effect, amount, saved):
+                    break
+                runs += 1
+                judge(device, saved, operation)
+            total = max(total, operation - 1)
+        assert total > 9
+    assert runs > 300
+    print(runs, "cuts in saves of settings")
+
+
+def cut_in(device, operation, effect, amount, saved):
+    """Run the history with a cut in its ``operation``-th operation, counted over the boots; False: it has none."""
+    before = [0]
+    power_on = device.flash.power_on
+
+    def counting():
+        before[0] += device.flash.operations
+        power_on()
+        device.flash.arm(operation - before[0], effect, amount)
+
+    device.flash.power_on = counting
+    device.flash.arm(operation, effect, amount)
+    try:
+        history(device, saved)
+    except PowerCut:
+        device.flash.power_on = power_on
+        return True
+    return False
+
+
+def judge(device, saved, seed):
+    """What is found now was saved last, or before that by the save that was cut; and the next save holds."""
+    device.power_on()
+    for schema in (1, 2):
+        found = device.settings.load(schema)
+        wanted = saved[1] if schema == 1 else saved[1] + saved[2]
+        assert found in wanted, (schema, found, saved)
+    # A second cut, in the first save after the first one.
+    device.flash.arm(1 + seed % 2, LEFT[seed % 6][0], LEFT[seed % 6][1])
+    old = saved[1]
+    try:
+        device.settings.save(1, b"after the cut")
+    except PowerCut:
+        pass
+    device.power_on()
+    assert device.settings.load(1) in old + (b"after the cut",)
+    assert device.settings.save(1, b"at last")
+    assert device.power_on().load(1) == b"at last"
+    assert device.settings.load(2) == b"at last"
