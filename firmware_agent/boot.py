@@ -55,8 +55,8 @@ class NothingBoots(Exception):
 
 class Handover:
     """What boot decided: ``slot`` (0, 1 or NO_SLOT), its ``manifest`` (None without a slot), ``trial``, the
-    reset ``cause``, ``reverted`` and ``dropped`` (a reject number, 0 if this boot did not go back from a trial,
-    or drop a download) and the ``store``."""
+    reset ``cause``, ``reverted`` and ``dropped`` (a reject number each, 0 if this boot did not go back from
+    a trial, or drop a download) and the ``store``."""
 
     def __init__(self, store, slot, manifest, cause, reverted=0, dropped=0):
         self.store = store
@@ -68,8 +68,11 @@ class Handover:
         self.trial = slot == store.secondary and store.state.secondary_state == _state.TRIAL
 
 
-def choose(state, cause):
-    """Apply the table above to ``state`` (not yet written). Returns (slot, reject number or 0)."""
+def choose(state, cause, progressed=False):
+    """Apply the table above to ``state`` (not yet written). Returns (slot, reject number or 0).
+
+    progressed: a unit of the download was written since the last boot.
+    """
     secondary = 1 - state.primary
     if state.secondary_state == _state.STAGED:
         state.secondary_state = _state.TRIAL
@@ -78,7 +81,7 @@ def choose(state, cause):
         return secondary, 0
     if state.secondary_state in (_state.WRITING, _state.CANDIDATE):
         if cause in (WATCHDOG, CRASH):
-            state.trial_crashes = 1 if state.progressed else state.trial_crashes + 1
+            state.trial_crashes = 1 if progressed else state.trial_crashes + 1
         return state.primary, reject.CRASHED if state.trial_crashes >= MAX_DOWNLOAD_CRASHES else 0
     if state.secondary_state != _state.TRIAL:
         return state.primary, 0
@@ -98,7 +101,7 @@ def boot(store, cause, hook=None):
     hook: called between the steps of the proof, to feed the watchdog.
     """
     loading = store.downloading or store.candidate
-    slot, reverted = choose(store.state, cause)
+    slot, reverted = choose(store.state, cause, store.progressed)
     if not _record(store, reverted):
         slot = store.state.primary
     reasons = [0, 0]

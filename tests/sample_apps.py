@@ -37,6 +37,17 @@ GOOD = _GOOD
 FAILS_SELF_TEST = _with("self_test", "    return False")
 RAISES = _with("self_test", '    raise RuntimeError("this release is broken")')
 HANGS = _with("self_test", "    while True:\n        pass")
+# Counts its starts over restarts, updates and reverts.
+COUNTS_STARTS = _with(
+    "start",
+    """    global _device
+    _device = device
+    kept = device.settings.load(1)
+    starts = 1 if kept is None else kept[0] + 1
+    device.settings.save(1, bytes([starts]))
+    device.display.write(0, "Start %d of 0x%08x" % (starts, device.file_version))
+    device.display.show()""",
+)
 # Says on the display that every byte is there, and keeps the agent from verifying for a moment.
 LINGERS_BEFORE_VERIFYING = _with(
     "progress",

@@ -76,7 +76,8 @@ def test_the_boot_table_is_boot_s_own():
     for line in own:
         line = line.replace("MAX_TRIAL_BOOTS", str(boot.MAX_TRIAL_BOOTS))
         line = line.replace("MAX_TRIAL_CRASHES", str(boot.MAX_TRIAL_CRASHES))
-        for name in ("STAGED", "TRIAL", "FAILED"):
+        line = line.replace("MAX_DOWNLOAD_CRASHES", str(boot.MAX_DOWNLOAD_CRASHES))
+        for name in ("STAGED", "TRIAL", "FAILED", "WRITING", "CANDIDATE", "REJECTED"):
             line = line.replace(name, name.lower())
         assert line in page
-    assert len(own) == 5
+    assert len(own) == 7

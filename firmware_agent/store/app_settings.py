@@ -46,13 +46,13 @@ class AppSettings:
         self._sequence = 0  # of the last record that was tried in this boot
 
     def load(self, schema):
-        """The data saved last under ``schema`` (0 to 255) or a lower one: bytes, or None if there are none."""
+        """The data saved last under ``schema`` (0 to 255) or a lower one: bytes; None if there are none."""
         found = self._newest(schema, -1)
         return found and found[2]
 
     def save(self, schema, data):
-        """Replace what is saved under ``schema`` by ``data``, bytes-like, at most LIMIT. True if it is on flash;
-        False if the part did not keep it: what was saved before still is.
+        """Replace what is saved under ``schema`` by ``data``, at most LIMIT bytes. True: it is on flash;
+        False: the part did not keep it, and what was saved before still is.
 
         What is saved already costs nothing. ValueError for data or a schema that no record can hold.
         """

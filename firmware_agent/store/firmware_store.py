@@ -132,6 +132,11 @@ class FirmwareStore:
         return self.state.secondary_state == _state.WRITING
 
     @property
+    def progressed(self):
+        """When load() found it, units of the download had been written since the boot before."""
+        return self._journal.progressed
+
+    @property
     def candidate(self):
         """A complete and verified image waits to be allowed to run."""
         return self.state.secondary_state == _state.CANDIDATE

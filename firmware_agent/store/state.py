@@ -55,7 +55,6 @@ class State:
     image_length      bytes of the Manufacturer Image
     identity          the SUIT digest of the accepted manifest: which image this is
     durable           bytes of the Manufacturer Image that are proven on flash
-    progressed        not on record itself: progress records followed the state record that was loaded
     hold              the server said: wait for another Upgrade End Response
     rejected_version, rejected_size, rejected_reason   the offer that is not asked for again by itself
     anchors           the trust anchors, packed (firmware_agent.trust.anchors): they change in the record that
@@ -74,7 +73,6 @@ class State:
         self.rejected_size = 0
         self.rejected_reason = 0
         self.anchors = bytes(PACKED_SIZE)
-        self.progressed = False
         self.clear_download()
 
     def clear_download(self):

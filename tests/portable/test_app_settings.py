@@ -157,7 +157,7 @@ def history(device, saved):
 
 
 def test_a_cut_leaves_the_old_or_the_new():
-    """In every operation of a history, with everything that a cut may leave, then once more in the next save."""
+    """In every operation of a history, with everything that a cut may leave, and again in the next save."""
     runs = 0
     for geometry in GEOMETRIES[1:]:
         total = 0
@@ -178,7 +178,7 @@ def test_a_cut_leaves_the_old_or_the_new():
 
 
 def cut_in(device, operation, effect, amount, saved):
-    """Run the history with a cut in its ``operation``-th operation, counted over the boots; False: it has none."""
+    """Run the history with a cut in its ``operation``-th operation, counted over boots; False: it has none."""
     before = [0]
     power_on = device.flash.power_on
 

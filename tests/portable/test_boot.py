@@ -7,7 +7,7 @@ from firmware_agent.store import state as states
 from firmware_agent.store.firmware_store import COMPLETE
 from firmware_agent.trust.anchors import Anchors
 from hal.sim.cut_flash import NOTHING, CutFlash, PowerCut
-from tests.portable.bench import Bench, Image, raises, refusal
+from tests.portable.bench import Bench, Image, RememberedSignatures, raises, refusal
 
 HEAP = "1M"
 V1 = Image("v1")
@@ -52,9 +52,9 @@ def on_trial():
 # The table
 
 
-def test_table_what_is_not_staged_or_on_trial_boots_the_primary_as_it_was():
+def test_table_anything_else_boots_the_primary_as_it_was():
     for secondary in STATES:
-        if secondary in (states.STAGED, states.TRIAL):
+        if secondary not in (states.READY, states.REJECTED, states.FAILED):
             continue
         for cause in CAUSES:
             for primary in (0, 1):
@@ -340,3 +340,154 @@ def test_a_cut_in_the_boot_record_costs_no_attempt():
         raises(PowerCut, bench.power_on)
         bench.flash.power_on()
     assert bench.power_on().trial and bench.store.state.trial_boots == 1
+
+
+# Crashes of the firmware that runs, in a download
+
+
+def loading(until=None):
+    """A device with v2's download under way, after a reset."""
+    bench = Bench(make_flash=CutFlash).at_factory()
+    bench.power_on()
+    bench.download(V2, until)
+    bench.power_on(boot.RESET)
+    return bench
+
+
+def test_table_crashes_in_a_download_are_counted_and_bounded():
+    for secondary in (states.WRITING, states.CANDIDATE):
+        for cause in CAUSES:
+            for crashes in range(boot.MAX_DOWNLOAD_CRASHES):
+                state = state_of(secondary, 0, crashes)
+                counted = crashes + 1 if cause in CRASHES else crashes
+                dropped = reject.CRASHED if counted == boot.MAX_DOWNLOAD_CRASHES else 0
+                assert boot.choose(state, cause) == (0, dropped)
+                assert state.trial_crashes == counted
+
+
+def test_a_download_that_crashes_the_running_firmware_is_dropped():
+    bench = loading(until=700)
+    for _ in range(boot.MAX_DOWNLOAD_CRASHES - 1):
+        handover = bench.power_on(boot.CRASH)
+        assert bench.store.downloading and handover.dropped == 0
+    handover = bench.power_on(boot.WATCHDOG)
+    assert (handover.dropped, handover.reverted, handover.slot) == (reject.CRASHED, 0, 0)
+    assert not bench.store.downloading
+    assert bench.store.rejected_before(V2.offer())
+    # Told once.
+    assert bench.power_on(boot.CRASH).dropped == 0
+
+
+def test_losses_of_power_drop_no_download():
+    bench = loading(until=700)
+    for _ in range(3 * boot.MAX_DOWNLOAD_CRASHES):
+        assert bench.power_on(boot.POWER_ON).dropped == 0
+        assert bench.power_on(boot.RESET).dropped == 0
+    assert bench.store.downloading
+
+
+def test_crashes_between_which_a_unit_was_written_drop_no_download():
+    bench = Bench(128, 16, 32, 16, CutFlash).at_factory()
+    bench.power_on()
+    bench.download(V2, 520)
+    for end in range(640, len(V2.data) - 8, 128):
+        assert bench.power_on(boot.CRASH).dropped == 0
+        with RememberedSignatures():
+            bench.store.resume()
+        bench.feed(V2, end + 8)
+        assert bench.store.state.durable == end
+        assert bench.store.state.trial_crashes == 1
+    assert bench.store.downloading
+    for _ in range(boot.MAX_DOWNLOAD_CRASHES - 1):
+        assert bench.power_on(boot.CRASH).dropped == 0
+    assert bench.power_on(boot.CRASH).dropped == reject.CRASHED
+
+
+def test_a_long_life_clears_the_count():
+    bench = loading(until=700)
+    for _ in range(3 * boot.MAX_DOWNLOAD_CRASHES):
+        assert bench.power_on(boot.CRASH).dropped == 0
+        bench.store.steady()
+    assert bench.store.downloading
+    operations = bench.flash.operations
+    bench.store.steady()
+    assert bench.flash.operations == operations  # nothing to forget, nothing to write
+
+
+def test_another_download_starts_a_new_count():
+    bench = loading(until=700)
+    for _ in range(boot.MAX_DOWNLOAD_CRASHES - 1):
+        bench.power_on(boot.CRASH)
+    bench.download(V3, 700)
+    assert bench.store.state.file_version == V3.file_version
+    assert bench.power_on(boot.CRASH).dropped == 0
+    assert bench.store.state.trial_crashes == 1
+
+
+# Recovery
+
+
+def recovering():
+    """A device neither of whose slots may run, in recovery."""
+    bench = Bench(make_flash=CutFlash).at_factory()
+    spoil(bench, 0, 900)
+    raises(boot.NothingBoots, bench.power_on)
+    handover = boot.recover(bench.store, boot.POWER_ON)
+    assert (handover.slot, handover.manifest, handover.trial) == (boot.NO_SLOT, None, False)
+    return bench
+
+
+def test_recovery_takes_an_image_and_tries_it():
+    bench = recovering()
+    bench.stage(V2)
+    handover = bench.power_on(boot.RESET)
+    assert handover.trial and handover.slot == 1
+    bench.store.accept()
+    handover = bench.power_on()
+    assert (handover.slot, handover.trial) == (1, False)
+    assert bench.store.state.security_counter == V2.sequence_number
+
+
+def test_recovery_again_after_a_trial_that_failed():
+    bench = recovering()
+    bench.stage(V2)
+    for _ in range(boot.MAX_TRIAL_CRASHES):
+        assert bench.power_on(boot.CRASH).trial
+    raises(boot.NothingBoots, bench.power_on, boot.CRASH)
+    boot.recover(bench.store, boot.CRASH)
+    assert bench.store.rejected_before(V2.offer())
+    bench.stage(V3)
+    assert bench.power_on(boot.RESET).trial
+    bench.store.accept()
+    assert bench.power_on().slot == 1
+
+
+def test_recovery_keeps_a_download_that_was_under_way():
+    bench = Bench(256, 16, 16, make_flash=CutFlash).at_factory()
+    bench.power_on()
+    bench.download(V2, 800)
+    spoil(bench, 0, 900)
+    raises(boot.NothingBoots, bench.power_on)
+    boot.recover(bench.store, boot.POWER_ON)
+    assert bench.store.downloading
+    bench.fetched = 0
+    with RememberedSignatures():
+        bench.store.resume()
+    assert bench.feed(V2) == COMPLETE
+    assert bench.fetched <= len(V2.data) - 768
+    bench.verify()
+    bench.store.install()
+    assert bench.power_on(boot.RESET).trial
+
+
+def test_recovery_refuses_what_is_older_than_the_security_counter():
+    bench = Bench(make_flash=CutFlash).at_factory()
+    bench.power_on()
+    bench.update(V3)
+    bench.power_on()
+    spoil(bench, 1, 900)
+    raises(boot.NothingBoots, bench.power_on)
+    boot.recover(bench.store, boot.POWER_ON)
+    assert refusal(bench.download, V2) == reject.ROLLBACK
+    # The very version that has rotted may come again.
+    assert bench.download(V3) == COMPLETE

@@ -28,8 +28,26 @@ class Display:
         self.frames += 1
 
 
+class Settings:
+    """What AppSettings promises, in RAM."""
+
+    def __init__(self):
+        self.kept = {}
+        self.saves = 0
+
+    def load(self, schema):
+        found = [kept for kept in self.kept if kept <= schema]
+        return self.kept[max(found)] if found else None
+
+    def save(self, schema, data):
+        self.kept[schema] = bytes(data)
+        self.saves += 1
+        return True
+
+
 class Device:
-    def __init__(self, display=None, file_version=0x00010000):
+    def __init__(self, display=None, file_version=0x00010000, settings=None):
+        self.settings = settings or Settings()
         self.display = display or Display()
         self.file_version = file_version
         self.eui64 = bytes([0x00, 0xDB, 0x12, 0x34, 0x56, 0x78, 0x90, 0xA4])
@@ -503,3 +521,36 @@ def test_refresh_allocates_little():
     used = count() - before if count else 0
     assert device.display.frames == 12
     assert used <= 10 * 2048, used
+
+
+# What is kept
+
+
+def test_the_credit_is_kept_once_an_hour_and_before_a_restart():
+    device = started()
+    device.run(3599)
+    assert device.settings.saves == 0
+    device.run(1)
+    assert device.settings.saves == 1
+    device.run(60)
+    assert app.may_activate()
+    assert device.settings.saves == 2
+    credit = app._account.credit
+    started(settings=device.settings, file_version=0x00020000)
+    assert app._account.credit == credit != app.FIRST_CREDIT
+
+
+def test_debt_is_kept_as_debt():
+    device = started()
+    app._account.credit = -123456
+    assert app.may_activate()
+    started(settings=device.settings)
+    assert app._account.credit == -123456
+
+
+def test_a_restart_that_would_hurt_keeps_nothing_new():
+    device = started()
+    app._account.credit = -prepayment.EMERGENCY_CREDIT + 1000
+    device.run(1)
+    assert not app.may_activate()
+    assert device.settings.saves == 0

@@ -49,6 +49,8 @@ _LOST = (
     ("a crash is not counted", _BOOT, "state.trial_crashes += 1", "pass", "crash hang"),
     ("a loss of power is a crash", _BOOT, "    if cause in (WATCHDOG, CRASH):", "    if True:", "flicker"),
     ("few boots of a trial", _BOOT, "MAX_TRIAL_BOOTS = 100", "MAX_TRIAL_BOOTS = 5", "flicker"),
+    ("a crash in a download is not counted", _BOOT, "state.trial_crashes = 1 if progressed else state.trial_crashes + 1", "pass", "choke"),
+    ("recovery writes where it looks for firmware", _BOOT, "store.running = NO_SLOT", "store.running = store.secondary", "bare"),
     ("a trial is for ever", _BOOT, "return state.primary, reject.CRASHED", "return secondary, 0", "crash"),
     ("a staged image does not boot", _BOOT, "        return secondary, 0\n    if state.secondary_state != _state.TRIAL", "        return state.primary, 0\n    if state.secondary_state != _state.TRIAL"),
     ("the secondary boots whatever it is", _BOOT, "    if state.secondary_state != _state.TRIAL:\n        return state.primary, 0\n", ""),
