@@ -232,7 +232,7 @@ def an_attempt_is_not_written(patch):
 @bug_in("crash")
 def a_crash_is_not_counted(patch):
     choose = boot.choose
-    patch.setattr(boot, "choose", lambda state, cause: choose(state, boot.POWER_ON))
+    patch.setattr(boot, "choose", lambda state, cause, progressed: choose(state, boot.POWER_ON))
 
 
 @bug_in("spoiled")

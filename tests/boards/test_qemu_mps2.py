@@ -18,7 +18,7 @@ import serial
 from boards.common import flash_map
 from boards.qemu_mps2 import memory_map
 from firmware_agent.boot import CRASH, WATCHDOG
-from tests import sample_apps, scenarios
+from tests import sample_apps, scenarios, test_recovery
 from tests import test_end_to_end as on_host
 from tests.scenarios import scenario
 from tests.test_end_to_end import EVENT_S, VERSION_1, VERSION_2, hanota, names, runs_version_2
@@ -94,6 +94,11 @@ async def test_a_power_cut_in_the_middle_of_the_download(place):
     assert boot.matches("boot", {"slot": "A", "cause": "power-on", "file_version": VERSION_1})
     resume = next(event for event in after if event.name == "resume")
     assert resume.fields["offset"] > flash_map.ERASE_SIZE
+
+
+@scenario
+async def test_without_firmware_it_takes_some_from_the_hub(place):
+    await test_recovery.recovers(place)
 
 
 @scenario

@@ -178,7 +178,7 @@ def test_a_cut_leaves_the_old_or_the_new():
 
 
 def cut_in(device, operation, effect, amount, saved):
-    """Run the history with a cut in its ``operation``-th operation, counted over boots; False: it has none."""
+    """Run the history with a cut in its ``operation``-th operation, over all boots; False: it has none."""
     before = [0]
     power_on = device.flash.power_on
 

@@ -219,7 +219,7 @@ def live(
     bare: bool = False,
 ) -> Life:
     """One life. ``booted(slot, manifest)`` is called when a slot is about to run; ``events`` is filled
-    as it goes, so that it tells of a life that is cut, too. bare: no slot holds firmware: recovery is right."""
+    as it goes, so that it tells of a life that is cut, too. bare: no slot holds firmware."""
     life = Life(SETTLED, events=[] if events is None else events)
     store = make_store(flash, geometry, rules)
     try:
