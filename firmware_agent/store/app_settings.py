@@ -107,13 +107,11 @@ class AppSettings:
             area.program(start + self._position, record)
             area.sync()
             area.read(start + self._position, check)
+            kept = check == record
         except FlashError:
-            check = None
-        if check != record:
-            self._position = 0
-            return False
-        self._position += len(record)
-        return True
+            kept = False
+        self._position = self._position + len(record) if kept else 0
+        return kept
 
     def _newest(self, highest, other_than):
         """(sequence, schema, data, bank) of the newest good record with a schema up to ``highest``, but for
