@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.test_cli_sign import place, run, sign  # noqa: F401
-from tools import keys
+from tools import keys, native_modules, pinned_table
 
 
 @pytest.fixture
@@ -100,6 +100,25 @@ def _signed_with(place, key, output):
         *("sign", place / "payload.bin", "-o", place / output, "--key", place / key),
         *("--device", "ppmid", "--manufacturer-code", "0x1234", "--file-version", "1"),
     ]
+
+
+def test_what_checks_signatures_is_chosen_at_the_factory(place, factory):
+    assert "signatures checked by: python" in factory()
+    table = pinned_table.make(keys.load_public(place / "keys/public.pem"))
+    native = native_modules.module("x64").read_bytes()
+    holds = {}
+    for choice in ("python", "pinned", "native", "native-pinned"):
+        assert f"signatures checked by: {choice}" in factory("--verifier", choice, state=choice)
+        assert json.loads((place / choice / "device.json").read_text())["verifier"] == choice
+        rom = (place / choice / "rom.bin").read_bytes()
+        holds[choice] = (table in rom, native in rom)
+    assert holds == {
+        "python": (False, False),
+        "pinned": (True, False),
+        "native": (False, True),
+        "native-pinned": (True, True),
+    }
+    assert "is not one of" in factory("--verifier", "none", state="none", code=2)
 
 
 def test_four_anchors_at_most_and_no_two_alike(place, factory):

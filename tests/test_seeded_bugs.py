@@ -22,6 +22,7 @@ CBOR = "firmware_agent.trust.cbor"
 ANCHORS = "firmware_agent.trust.anchors"
 STORE = "firmware_agent.store.firmware_store"
 VERIFIER = "firmware_agent.trust.verifier"
+CHOICE = "boards.common.verifier"
 
 # module, what stands there, what the bug makes of it, the test that must notice
 # A rule of acceptance and the test that must miss it when it is gone from the table.
@@ -293,6 +294,25 @@ BUGS = [
         "if key > last:",
         "test_manifest.test_what_is_outside_the_profile_is_refused",
     ),
+    # What checks signatures.
+    *[
+        (CHOICE, standing, bug, f"test_verifier_choice.test_{test}")
+        for standing, bug, test in (
+            *[
+                (check, bug, "native_code_that_gives_one_answer_to_all_is_not_used")
+                for check, bug in (
+                    ("        verify is None\n        or verify", "        verify"),
+                    ("verify(_KEY, _DIGEST, _SIGNATURE, None) is not True\n", "False\n"),
+                    ("verify(_KEY, altered, _SIGNATURE, None) is not False\n", "False\n"),
+                )
+            ],
+            ("except (ImportError, ValueError", "except (ValueError", "what_does_not_load_costs_speed_alone"),
+            ("    except ValueError as", "    except KeyError as", "a_table_of_another_key_is_not_used"),
+            ("        table = None\n", "", "a_table_of_another_key_is_not_used"),
+            ("signature.choose(native, table)", "signature.choose(native)", "pinned_uses_the_table"),
+            ("signature.choose(native, table)", "signature.choose(None, table)", "each_gets_what_it_chose"),
+        )
+    ],
     # The stored bytes.
     (
         VERIFIER,
@@ -484,7 +504,7 @@ class Fresh(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def is_ours(name):
-    return name == "firmware_agent" or name.startswith(("firmware_agent.", "tests.portable"))
+    return name == "firmware_agent" or name.startswith(("firmware_agent.", "boards.common", "tests.portable"))
 
 
 @pytest.fixture
@@ -520,7 +540,17 @@ def test_a_rule_that_is_taken_out_is_missed(fresh_modules, module, standing, bug
     waits = importlib.import_module("firmware_agent.trust.cbor").NeedMore
     lost = importlib.import_module("firmware_agent.boot").NothingBoots
     # An assertion of the test's, or what comes of going on with what should have been refused.
-    goes_on = (AssertionError, AttributeError, LookupError, TypeError, ValueError, refused, waits, lost)
+    goes_on = (
+        AssertionError,
+        AttributeError,
+        ImportError,
+        LookupError,
+        TypeError,
+        ValueError,
+        refused,
+        waits,
+        lost,
+    )
     with pytest.raises(goes_on):
         run(test)
 

@@ -27,8 +27,7 @@ def fixed_sources(board: str) -> dict[str, bytes]:
     return romfs.folded({name: (layout.ROOT / name).read_bytes() for name in fixed_files(board)})
 
 
-def build_rom() -> bytes:
-    """The host board's ROM."""
-    return romfs.write(
-        romfs.compiled_all({name: (layout.ROOT / name).read_bytes() for name in fixed_files("host")})
-    )
+def build_rom(modules: dict[str, bytes] | None = None) -> bytes:
+    """The host board's ROM. ``modules``: what the device's verifier needs beside it, compiled."""
+    files = romfs.compiled_all({name: (layout.ROOT / name).read_bytes() for name in fixed_files("host")})
+    return romfs.write({**files, **(modules or {})})

@@ -8,12 +8,16 @@ import sys
 import firmware_agent
 import hal
 from boards.common import flash_map as fm
+from boards.common import verifier
 from firmware_agent import boot, reject
 from firmware_agent.store.state import STATE_NAMES
 
 
 def start(board):
     """Boot and run; ends by ``board.halt()``, ``board.reset()`` or an exception."""
+    used, why = verifier.choose(board.verifier)
+    if why:
+        board.emit("verifier", {"choice": board.verifier, "uses": used, "why": why})
     store = board.store
     if not store.load():
         board.halt(fm.EXIT_NO_DEVICE)
@@ -52,6 +56,7 @@ def start(board):
             "file_version": version,
             "state": STATE_NAMES[store.slot_state(handover.slot)],
             "cause": handover.cause,
+            "verifier": used,
         },
     )
     _run_payload(board, handover)

@@ -13,6 +13,7 @@ import sys
 import time
 
 from boards.common import flash_map as fm
+from boards.common import verifier
 from boards.common.parts import Display, Identity
 from boards.common.store import open_settings, open_store
 from hal.sim.nor_flash import NorFlash
@@ -115,6 +116,7 @@ class Board:
         self.profile = runtime["profile"]
         self.max_data_size = runtime["max_data_size"]
         self.identity = Identity(device)
+        self.verifier = device.get("verifier", verifier.PYTHON)
         self.clock = _Clock()
         self.watchdog = _Watchdog(self._registers)
         self.link = _Link(self._registers)

@@ -14,8 +14,10 @@ import time
 import machine
 import mps2  # type: ignore[import-not-found]
 import uctypes
+import vfs
 
 from boards.common import flash_map as fm
+from boards.common import verifier
 from boards.common.parts import Display, Identity
 from boards.common.store import open_settings, open_store
 from boards.qemu_mps2 import memory_map as mm
@@ -36,6 +38,14 @@ def _memory(offset, size):
 def _json_at(offset):
     page = bytes(_memory(offset, mm.PAGE))
     return json.loads(page[: page.index(b"\0")])
+
+
+def _mount_factory_rom():
+    """What the factory put beside the firmware, which is alike in every device: the verifier's modules."""
+    rom = _memory(mm.FACTORY_ROM, mm.FACTORY_ROM_SIZE)
+    if rom[0]:
+        vfs.mount(vfs.VfsRom(rom), "/factory")  # type: ignore[abstract]
+        sys.path.append("/factory")
 
 
 class _Link:
@@ -80,6 +90,8 @@ class Board:
         self.max_data_size = facts["max_data_size"]
         random.seed(facts["entropy"] ^ time.ticks_us())
         self.identity = Identity(device)
+        self.verifier = device.get("verifier", verifier.PYTHON)
+        _mount_factory_rom()
         self.clock = time
         self.watchdog = machine.WDT(timeout=fm.WATCHDOG_SECONDS * 1000)
         self.link = _Link(registers)

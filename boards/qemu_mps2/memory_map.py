@@ -7,6 +7,7 @@
 | FACTS | this start's facts: JSON, padded with zeros |
 | IDENTITY | who the device is, provisioned once: JSON, padded with zeros |
 | SCREEN | what the display shows |
+| FACTORY_ROM | a ROMFS, provisioned once: the modules of the chosen verifier; zeros if it needs none |
 """
 
 PSRAM = 0x21000000
@@ -16,6 +17,8 @@ WORLD = 0xF00000  # also in chip/chip.h
 FACTS = 0xF01000
 IDENTITY = 0xF02000
 SCREEN = 0xF03000
+FACTORY_ROM = 0xF04000
+FACTORY_ROM_SIZE = 0x10000
 PAGE = 4096
 
 # Registers of this board only; chip/chip.h has them, too.

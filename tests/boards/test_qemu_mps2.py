@@ -20,6 +20,7 @@ from boards.qemu_mps2 import memory_map
 from firmware_agent.boot import CRASH, WATCHDOG
 from tests import sample_apps, scenarios, test_recovery
 from tests import test_end_to_end as on_host
+from tests import test_verifier_end_to_end as verifiers
 from tests.scenarios import scenario
 from tests.test_end_to_end import EVENT_S, VERSION_1, VERSION_2, hanota, names, runs_version_2
 from tools import firmware, layout
@@ -94,6 +95,12 @@ async def test_a_power_cut_in_the_middle_of_the_download(place):
     assert boot.matches("boot", {"slot": "A", "cause": "power-on", "file_version": VERSION_1})
     resume = next(event for event in after if event.name == "resume")
     assert resume.fields["offset"] > flash_map.ERASE_SIZE
+
+
+@pytest.mark.parametrize("choice", verifiers.FAST)
+@scenario
+async def test_a_device_verifies_with(place, choice):
+    await verifiers.with_each_choice(place, choice)
 
 
 @scenario
@@ -223,8 +230,9 @@ def test_the_memory_map_keeps_its_parts_apart():
         memory_map.FACTS,
         memory_map.IDENTITY,
         memory_map.SCREEN,
-        memory_map.PSRAM_SIZE,
+        memory_map.FACTORY_ROM,
     ]
+    assert memory_map.FACTORY_ROM + memory_map.FACTORY_ROM_SIZE <= memory_map.PSRAM_SIZE
     assert flash_map.FLASH_SIZE <= starts[0]
     assert all(b - a >= memory_map.PAGE for a, b in zip(starts, starts[1:], strict=False))
     assert flash_map.SCREEN_SIZE <= memory_map.PAGE

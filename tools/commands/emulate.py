@@ -9,6 +9,7 @@ from typing import TextIO
 
 import click
 
+from boards.common import verifier as verifiers
 from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors
 from tools import keys
 from tools.devices import IMAGE_TYPES
@@ -60,6 +61,12 @@ def _heap(ctx, param, value: str) -> str:
     show_default=True,
     help="host: MicroPython as a process; qemu_mps2: firmware on an emulated Cortex-M3.",
 )
+@click.option(
+    "--verifier",
+    type=click.Choice(verifiers.CHOICES),
+    help="What checks a new device's signatures (docs/signatures.md). "
+    f"[default: {verifiers.PYTHON}, or what it was made with]",
+)
 @click.option("--device", type=click.Choice(list(IMAGE_TYPES)), default="ppmid", show_default=True)
 @click.option("--manufacturer-code", type=U16, default="0x1234", show_default=True)
 @click.option("--hardware-version", type=U16, default="1", show_default=True)
@@ -103,6 +110,7 @@ def command(
     factory: Path | None,
     trust: Path | None,
     board: str,
+    verifier: str | None,
     device: str,
     manufacturer_code: int,
     hardware_version: int,
@@ -141,11 +149,15 @@ def command(
         raise UnusableArguments("a new device needs a key to trust: give --trust public.pem")
     lock = state.acquire()
     if state.holds_device:
-        check_identity(state, anchor, device, manufacturer_code, hardware_version, board)
+        check_identity(state, anchor, device, manufacturer_code, hardware_version, board, verifier)
     else:
         assert factory is not None and anchor is not None
         anchors = Anchors([Anchor(anchor, FIRMWARE | ANCHORS)])
-        make_device(state, factory, anchors, device, manufacturer_code, hardware_version, board=board)
+        make_device(
+            *(state, factory, anchors, device, manufacturer_code, hardware_version),
+            board=board,
+            verifier=verifier or verifiers.PYTHON,
+        )
     options = Options(address, endpoint, profile, interpreter, heap, max_data_size)
     emit = _writer(events_path, stdio)
     asyncio.run(_run(Emulator(state, options, lock, emit), listen, connect, pty))

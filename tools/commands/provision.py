@@ -5,10 +5,12 @@ from pathlib import Path
 
 import click
 
+from boards.common import verifier as verifiers
 from firmware_agent.trust.anchors import ACTIVATION, ANCHORS, FIRMWARE, Anchor, Anchors, usage_text
-from tools import anchor_options, keys
+from tools import anchor_options, keys, verifier_modules
 from tools.anchor_options import EUI64, AnchorAdded
 from tools.devices import IMAGE_TYPES
+from tools.emulator.state_dir import HOST
 from tools.errors import UnusableArguments
 from tools.number import Number
 
@@ -46,6 +48,16 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     metavar="USAGES=public.pem",
     help=f"Another trust anchor and what it is for ({anchor_options.USAGES}); four in all at most.",
 )
+@click.option(
+    "--board", type=click.Choice(list(verifier_modules.ARCHITECTURES)), default=HOST, show_default=True
+)
+@click.option(
+    "--verifier",
+    type=click.Choice(verifiers.CHOICES),
+    default=verifiers.PYTHON,
+    show_default=True,
+    help="What checks signatures; the key that is pinned is the manufacturer's.",
+)
 @click.option("--device", type=click.Choice(list(IMAGE_TYPES)), default="ppmid", show_default=True)
 @click.option("--manufacturer-code", type=U16, default="0x1234", show_default=True)
 @click.option("--hardware-version", type=U16, default="1", show_default=True)
@@ -56,6 +68,8 @@ def command(
     manufacturer_key: Path,
     supplier_key: Path | None,
     others: tuple[Anchor, ...],
+    board: str,
+    verifier: str,
     device: str,
     manufacturer_code: int,
     hardware_version: int,
@@ -92,9 +106,16 @@ def command(
     try:
         if state.holds_device:
             raise UnusableArguments(f"{state_path} holds a device already; give another --state")
-        made = make_device(state, factory, anchors, device, manufacturer_code, hardware_version, eui64)
+        made = make_device(
+            *(state, factory, anchors, device, manufacturer_code, hardware_version, eui64),
+            board=board,
+            verifier=verifier,
+        )
     finally:
         os.close(lock)
-    click.echo(f"{state_path}  {made['model']} {bytes.fromhex(made['eui64'])[::-1].hex()}")
+    click.echo(
+        f"{state_path}  {made['model']} {bytes.fromhex(made['eui64'])[::-1].hex()}, "
+        f"signatures checked by: {verifier}"
+    )
     for anchor in entries:
         click.echo(f"  trust anchor {anchor.key_id.hex()}  {usage_text(anchor.usage)}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from boards.common import flash_map
 from boards.common.store import open_store
+from boards.common.verifier import PYTHON
 from boards.qemu_mps2 import memory_map
 from firmware_agent.protocol.upgrade_file import UpgradeFile
 from firmware_agent.reject import MALFORMED_FILE, SIZE_MISMATCH, TOO_LARGE, Rejected, name
@@ -13,7 +14,7 @@ from firmware_agent.trust import acceptance
 from firmware_agent.trust.anchors import Anchors
 from firmware_agent.trust.envelope import key_id
 from hal.sim.nor_flash import NorFlash
-from tools import boot_files, envelope, files, firmware
+from tools import boot_files, envelope, files, firmware, romfs, verifier_modules
 from tools.devices import DEVICE_IDS, IMAGE_TYPES
 from tools.emulator.state_dir import HOST, StateDir
 from tools.emulator.stored import open_flash
@@ -27,9 +28,17 @@ def check_identity(
     manufacturer_code: int,
     hardware_version: int,
     board: str = HOST,
+    verifier: str | None = None,
 ) -> None:
-    """A device stays who it is: refuse a start that says otherwise. ``anchor``: a key that it trusts."""
+    """A device stays who it is: refuse a start that says otherwise. ``anchor``: a key that it trusts;
+    ``verifier``: what checks its signatures, None: whatever does."""
     identity = state.identity()
+    made_with = identity.get("verifier", PYTHON)
+    if verifier not in (None, made_with):
+        raise UnusableArguments(
+            f"{state.path} holds a device made with --verifier {made_with}, this start says {verifier}: "
+            "give the same, or another --state"
+        )
     if state.board != board:
         raise UnusableArguments(
             f"{state.path} holds a device on {state.board}: give --board {state.board}, or another --state"
@@ -63,15 +72,19 @@ def make_device(
     hardware_version: int,
     eui64: bytes | None = None,
     board: str = HOST,
+    verifier: str = PYTHON,
 ) -> dict:
     """Birth: identity, trust anchors, boot files, and the factory image proven and confirmed in slot A.
     Returns the identity, as in device.json.
 
     eui64: 8 bytes as on the air; by default drawn at random, locally administered.
+    verifier: what checks its signatures, one of boards.common.verifier.CHOICES; the key that is pinned is the
+    first anchor's, the manufacturer's.
     """
     vendor = envelope.vendor_id(manufacturer_code)
     identity = {
         "board": board,
+        "verifier": verifier,
         "model": device.upper(),
         "device_id": DEVICE_IDS[device],
         "manufacturer_code": manufacturer_code,
@@ -89,19 +102,22 @@ def make_device(
         raise Failed(
             f"{factory}: not a factory image for this device: {name(refusal.number)}: {refusal.detail}"
         ) from None
+    modules = verifier_modules.modules(verifier, board, anchors.entries[0].public_key)
     files.write(state.screen, b" " * flash_map.SCREEN_SIZE)
     if board == HOST:
-        files.write(state.rom, boot_files.build_rom())
+        files.write(state.rom, boot_files.build_rom(modules))
         files.write(state.main, boot_files.MAIN.read_bytes())
         files.write(state.flash, bytes(memory))
         files.write(state.registers, bytes(flash_map.REGISTERS_SIZE))
     else:
-        _write_qemu_files(state, board, bytes(memory), identity)
+        _write_qemu_files(state, board, bytes(memory), identity, modules)
     files.write(state.device, json.dumps(identity, indent=1).encode())
     return identity
 
 
-def _write_qemu_files(state: StateDir, board: str, flash: bytes, identity: dict) -> None:
+def _write_qemu_files(
+    state: StateDir, board: str, flash: bytes, identity: dict, modules: dict[str, bytes]
+) -> None:
     built = firmware.firmware_of(board)
     if not built.is_file():
         raise Failed(f"no firmware for {board} yet; build it: make firmware BOARD={board}")
@@ -111,6 +127,9 @@ def _write_qemu_files(state: StateDir, board: str, flash: bytes, identity: dict)
     known = json.dumps(identity).encode()
     with state.map(0, memory_map.PSRAM_SIZE) as psram:
         psram[memory_map.IDENTITY : memory_map.IDENTITY + len(known)] = known
+        rom = romfs.write(modules) if modules else b""
+        assert len(rom) <= memory_map.FACTORY_ROM_SIZE
+        psram[memory_map.FACTORY_ROM : memory_map.FACTORY_ROM + len(rom)] = rom
         at = memory_map.WORLD + memory_map.REG_UNIQUE_ID
         psram[at : at + 8] = bytes.fromhex(identity["eui64"])
 
