@@ -9,7 +9,7 @@ from firmware_agent import reject
 from firmware_agent.application import Device
 from firmware_agent.boot import SLOT_NAMES
 from firmware_agent.protocol import session as ss
-from firmware_agent.protocol import states
+from firmware_agent.protocol import states, zdo
 from firmware_agent.protocol.endpoint import Endpoint
 from firmware_agent.protocol.settings import Settings
 from firmware_agent.protocol.upgrade_client import UpgradeClient
@@ -46,7 +46,10 @@ class Agent:
         settings.max_data_size = board.max_data_size
         # Without a slot that runs every version is newer, and there is no day to lose.
         board.identity.file_version = handover.manifest.file_version if handover.manifest else 0
-        if handover.manifest is None:
+        if handover.manifest is not None:
+            # The manifest's digest is another for every build, and the same for the life of one.
+            board.identity.image_stamp = int.from_bytes(handover.manifest.digest[:4], "little")
+        else:
             settings.query_period = settings.recovery_query_period
         self._client = UpgradeClient(board.identity, settings, board.random)
         self.endpoint = Endpoint(board.identity, self._client, board.address, board.endpoint, board.profile)
@@ -126,6 +129,7 @@ class Agent:
                 self._announced = True
                 self._transmit(self.endpoint.put_announce(self._frame), self._frame)
             self._read_link()
+        if self._joined:
             self._request()
         self._act(None)
         if self._client.state == states.VERIFYING:
@@ -154,7 +158,7 @@ class Agent:
         """Take what the link has, one buffer at a time; the application is served in between."""
         n = self._board.link.read_into(self._input)
         at = 0
-        while at < n:
+        while at < n and self._joined:
             at = self._receiver.feed(self._input, at, n)
             if not self._receiver.ready:
                 break
@@ -166,9 +170,21 @@ class Agent:
         self._act(buf)
         self._transmit(self.endpoint.reply_length, self.endpoint.reply)
         self.endpoint.reply_length = 0
+        if self.endpoint.leave != zdo.STAY:
+            self._leave()
+            return
         self._catch_up()
         self._request()
         self._act(None)
+
+    def _leave(self):
+        """Off the HAN, as the coordinator said. When it is back, at once or some day, it announces itself."""
+        rejoin = self.endpoint.leave == zdo.LEAVE_AND_REJOIN
+        self.endpoint.leave = zdo.STAY
+        self._announced = False
+        self._board.emit("leave", {"rejoin": rejoin})
+        self._board.link.leave(rejoin)
+        self._joined = rejoin
 
     def _request(self):
         self._transmit(self.endpoint.put_request(self._frame), self._frame)

@@ -39,7 +39,7 @@ class Display:
 
 
 class Identity:
-    """Who the device is, from its provisioning; file_version is that of the running image."""
+    """Who the device is, from its provisioning; file_version, image_stamp: of the running image."""
 
     def __init__(self, device):
         self.manufacturer_code = device["manufacturer_code"]
@@ -52,3 +52,4 @@ class Identity:
         self.date_code = "20261122"
         self.power_source = 1  # mains, single phase
         self.file_version = 0
+        self.image_stamp = 0

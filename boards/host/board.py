@@ -78,6 +78,11 @@ class _Link:
         """True while the device is on the HAN."""
         return self._registers[fm.REG_JOINED] == 1
 
+    def leave(self, rejoin):
+        """Leave the HAN. This network knows no keys: the next peer joins the device again."""
+        if not rejoin:
+            self._registers[fm.REG_JOINED] = 0
+
     def read_into(self, buf):
         """Fill buf with what has come; returns the number of bytes, 0 if nothing."""
         n = self._in.readinto(buf)

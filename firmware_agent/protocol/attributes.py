@@ -2,6 +2,7 @@
 
 Each cluster is a function ``read(device, attribute, out, at)`` that writes ``type, value`` and returns
 the number of bytes, or 0 for UNSUPPORTED_ATTRIBUTE (ZCL r8, 3.2 and 11.10). ``device`` is the Endpoint.
+IDS lists what each of them knows, in the order that discovery tells it.
 """
 
 from firmware_agent.protocol import zcl
@@ -107,6 +108,8 @@ def read_ota(device, attribute, out, at):
         return _u16(out, at, _UNKNOWN_U16 if client.base == NOTHING else identity.image_type)
     if attribute == 0x0009:
         return _u16(out, at, client.download.minimum_block_period)
+    if attribute == 0x000A:
+        return _u32(out, at, identity.image_stamp)
     if attribute == 0x000B:
         return _u8(out, at, zcl.TYPE_ENUM8, 0)
     if attribute == 0x000C:
@@ -117,3 +120,7 @@ def read_ota(device, attribute, out, at):
 
 
 READERS = {BASIC: read_basic, OTA: read_ota}
+IDS = {
+    BASIC: (0, 1, 2, 3, 4, 5, 6, 7, 0x4000, _CLUSTER_REVISION),
+    OTA: (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, _CLUSTER_REVISION),
+}

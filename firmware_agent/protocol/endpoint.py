@@ -7,7 +7,7 @@ was asked with and the request's sequence number.
 """
 
 from firmware_agent.protocol import aps_frame as aps
-from firmware_agent.protocol import attributes, zcl, zdo
+from firmware_agent.protocol import attributes, general_commands, zcl, zdo
 from firmware_agent.protocol import ota_commands as ota
 
 _REPLY_SIZE = 128
@@ -20,6 +20,8 @@ class Endpoint:
     ``server_address``, ``server_endpoint`` and ``profile`` are where requests go. A Notify that leads to
     a query names another server; the server's own frames teach only its profile. From anybody else a
     response means nothing. ``heard`` is True once any valid frame from the server came since the reset.
+    ``leave``: what the coordinator wants after the answer is out, zdo.STAY if it wants nothing; the caller
+    resets it.
     """
 
     def __init__(self, identity, client, address, endpoint, profile):
@@ -35,6 +37,8 @@ class Endpoint:
         self.ignored = 0
         self.reply = bytearray(_REPLY_SIZE)
         self.reply_length = 0
+        self.leave = zdo.STAY
+        self.asked_by_coordinator = False
         self._zdo_tsn = 0
 
     def handle_frame(self, buf, length):
@@ -108,6 +112,7 @@ class Endpoint:
     def _handle_zdo(self, buf, length, broadcast):
         cluster = aps.u16(buf, aps.CLUSTER_AT)
         at = aps.HEADER_SIZE
+        self.asked_by_coordinator = aps.u16(buf, aps.SOURCE_AT) == aps.COORDINATOR and not broadcast
         size = zdo.answer(self, cluster, buf, at, length, broadcast, self.reply, at)
         if size:
             self._put_reply_header(buf, cluster | zdo.RESPONSE)
@@ -146,46 +151,40 @@ class Endpoint:
         # is a response, or a Notify, whose Default Response makes herdsman give up.
         refusal = general and command == zcl.DEFAULT_RESPONSE
         if status != zcl.SUCCESS and not broadcast and not refusal:
-            self._put_general(buf, control, at, zcl.DEFAULT_RESPONSE)
-            self.reply[self.reply_length] = command
-            self.reply[self.reply_length + 1] = status
-            self.reply_length += 2
+            out = self._put_head(buf, control, at)
+            self.reply[out] = zcl.DEFAULT_RESPONSE
+            self.reply[out + 1] = command
+            self.reply[out + 2] = status
+            self.reply_length = out + 3
         return True
 
-    def _put_general(self, buf, control, tsn_at, command):
-        """Head of a general answer: direction flipped, no Default Response wanted."""
+    def _put_head(self, buf, control, tsn_at):
+        """Head of a general answer up to its command: direction flipped, no Default Response wanted, the
+        manufacturer named if the sender named one. Returns its end."""
         self._put_reply_header(buf, aps.u16(buf, aps.CLUSTER_AT))
         reply = self.reply
         at = aps.HEADER_SIZE
         reply[at] = (
-            zcl.TYPE_GENERAL | zcl.NO_DEFAULT_RESPONSE | ((control & zcl.FROM_SERVER) ^ zcl.FROM_SERVER)
+            zcl.TYPE_GENERAL
+            | zcl.NO_DEFAULT_RESPONSE
+            | (control & zcl.MANUFACTURER_SPECIFIC)
+            | ((control & zcl.FROM_SERVER) ^ zcl.FROM_SERVER)
         )
-        reply[at + 1] = buf[tsn_at]
-        reply[at + 2] = command
-        self.reply_length = at + 3
+        for i in range(at + 1, tsn_at + 1):
+            reply[i] = buf[i]
+        return tsn_at + 1
 
     def _handle_general(self, buf, at, end, command, control, cluster):
+        """Returns the status for a Default Response: SUCCESS where none is needed."""
         if command == zcl.DEFAULT_RESPONSE:
             if cluster == ota.CLUSTER and control & zcl.FROM_SERVER and self._from_server(buf):
                 if end - at >= 2:
                     self.client.handle_default_response(buf[at], buf[at + 1])
             return zcl.SUCCESS
-        if command != zcl.READ_ATTRIBUTES:
-            return zcl.UNSUP_GENERAL_COMMAND
-        if end == at or (end - at) % 2:
-            return zcl.MALFORMED_COMMAND
-        self._put_general(buf, control, at - 2, zcl.READ_ATTRIBUTES_RESPONSE)
-        reply = self.reply
-        out = self.reply_length
-        read = attributes.READERS[cluster]
-        for i in range(at, end, 2):
-            # The longest value is a string of at most 32 bytes; what does not fit is left out (2.5.1.3).
-            if out + 4 + 34 > len(reply):
-                break
-            attribute = aps.u16(buf, i)
-            aps.put16(reply, out, attribute)
-            size = read(self, attribute, reply, out + 3)
-            reply[out + 2] = zcl.SUCCESS if size else zcl.UNSUPPORTED_ATTRIBUTE
-            out += 3 + size
-        self.reply_length = out
+        out = self._put_head(buf, control, at - 2)
+        size = general_commands.respond(self, cluster, command, buf, at, end, self.reply, out)
+        if size < 0:
+            return -size
+        if size:
+            self.reply_length = out + size
         return zcl.SUCCESS

@@ -20,6 +20,10 @@ QUERY_NEXT_IMAGE_REQUEST = 0x01
 IMAGE_BLOCK_REQUEST = 0x03
 UPGRADE_END_REQUEST = 0x06
 
+# What a client that is asked says it takes and sends, in order (general command discovery).
+RECEIVED = bytes((IMAGE_NOTIFY, QUERY_NEXT_IMAGE_RESPONSE, IMAGE_BLOCK_RESPONSE, UPGRADE_END_RESPONSE))
+GENERATED = bytes((QUERY_NEXT_IMAGE_REQUEST, IMAGE_BLOCK_REQUEST, UPGRADE_END_REQUEST))
+
 # Frame control of a client's request: cluster-specific, to the server, a Default Response is welcome.
 REQUEST_CONTROL = 0x01
 

@@ -28,6 +28,7 @@ class Identity:
     image_type = 0x0084
     hardware_version = 0x0102
     file_version = OLD
+    image_stamp = 0xC0FFEE01
     eui64 = b"\x01\x02\x03\x04\x05\x06\x07\x08"
     manufacturer_name = "hanota"
     model = "A model"

@@ -69,6 +69,7 @@ def test_ota_attributes_of_an_idle_device():
         (0x0007, b"\x21\x34\x12"),
         (0x0008, b"\x21\xff\xff"),
         (0x0009, b"\x21\x00\x00"),
+        (0x000A, b"\x23\x01\xee\xff\xc0"),
         (0x000B, b"\x30\x00"),
         (0x000C, b"\x30\x00"),
         (0xFFFD, b"\x21\x04\x00"),
@@ -132,7 +133,7 @@ def test_several_attributes_are_answered_in_the_order_asked():
 def test_unknown_attributes_are_unsupported():
     rig = Rig()
     for cluster in (BASIC, OTA):
-        for attribute in (0x000A, 0x0010, 0x4001, 0xFFFE):
+        for attribute in (0x000D, 0x0010, 0x4001, 0xFFFE):
             assert read(rig, cluster, attribute) == struct.pack("<HB", attribute, 0x86)
 
 
