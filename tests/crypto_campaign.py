@@ -90,20 +90,13 @@ def on_processor(triples, cpu, choice, architecture):
     native, pinned = CHOICES[choice]
     names = [f"firmware_agent/{name}.py" for name in MODULES]
     files = romfs.compiled_all({name: (layout.ROOT / name).read_bytes() for name in names})
-    files[native_modules.MODULE] = loadable(native_modules.module(architecture).read_bytes(), cpu)
+    files[native_modules.MODULE] = native_modules.loadable(architecture, cpu)
     records = io.BytesIO()
     write_triples(records, triples, pinned)
     files["triples.bin"] = records.getvalue()
     code = VERDICTS.format(paths=[], triples="/rom/triples.bin", native=native, pinned=pinned)
     with emulated_cpu.Machine(cpu, files, counting=False) as machine:
         return read_verdicts(machine.run(code, timeout=1800), len(triples))
-
-
-def loadable(module, cpu):
-    """On the Cortex-M4 the firmware is the Cortex-M3's and takes no armv7emsp: here it is called armv7m."""
-    if cpu is emulated_cpu.CORTEX_M4:
-        return module[:2] + bytes([5 << 2 | module[2] & 3]) + module[3:]
-    return module
 
 
 def timed(who, run):

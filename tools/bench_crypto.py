@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from firmware_agent.trust import p256
-from tools import bench_cortex_m3, romfs
+from tools import bench_cortex_m3, bench_native_builds, romfs
 
 SIGNATURES = 9
 # (the interpreter's heap, bytes left free in it or None for all)
@@ -84,12 +84,14 @@ def main():
     sizes.add_row("python-ecdsa as .mpy, bytes", f"{code:,}")
     sizes.add_row("python-ecdsa on MicroPython", why_not)
     console.print(sizes)
-    console.print("Emulating a Cortex-M3, about a minute ...")
+    console.print("Emulating a Cortex-M3, then others, about a minute ...")
     try:
         figures = list(bench_cortex_m3.measure(triples[:3]))
+        builds = list(bench_native_builds.measure(triples[:3]))
     except click.ClickException as error:
         raise SystemExit(error.format_message()) from error
     console.print(bench_cortex_m3.table_of(figures))
+    console.print(bench_native_builds.table_of(builds))
 
 
 def make_triples():

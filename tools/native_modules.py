@@ -25,6 +25,7 @@ COMPILERS = {
     "rv32imc": "riscv64-unknown-elf-gcc",
     "x64": "gcc",
 }
+_ARMV7M = 5  # in a .mpy's third byte, above its lowest two bits
 SUMS = NATIVE / "SHA256SUMS"
 _BUILD = layout.ROOT / "build" / "native"
 
@@ -52,6 +53,17 @@ def build(architecture: str) -> bytes:
 def module(architecture: str) -> Path:
     """Where the built module is kept."""
     return NATIVE / architecture / MODULE
+
+
+def loadable(architecture: str, cpu: emulated_cpu.Cpu) -> bytes:
+    """The kept module as ``cpu``'s firmware takes it.
+
+    The Cortex-M4's firmware here is the Cortex-M3's and takes no armv7emsp: there it is called armv7m.
+    """
+    data = module(architecture).read_bytes()
+    if cpu is emulated_cpu.CORTEX_M4:
+        return data[:2] + bytes([_ARMV7M << 2 | data[2] & 3]) + data[3:]
+    return data
 
 
 def sums() -> str:
