@@ -56,6 +56,7 @@ powercut-real: $(READY)
 
 # What a signature's verification costs: here, and in instructions on an emulated Cortex-M3.
 bench-crypto: $(READY)
+	@[ -z "$$MICRO_ECC_SOURCE" ] || $(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[native]'
 	@$(VENV)/bin/python -m tools.bench_crypto
 
 # Every implementation of P-256, on every interpreter and emulated processor, against all vectors.

@@ -29,10 +29,10 @@ IMAGES = {
     "relabelled": (0x00040000, 0, 7, 700),
 }
 
-# What changes the trust anchors: as above, then the signer and the conditions. OTHER_KEY comes, KEY goes.
+# What has conditions: as above, then the signer and the conditions. In most, OTHER_KEY comes and KEY goes.
 _ADDS = envelope.Conditions(new_anchor=Anchor(OTHER_KEY.public_key, FIRMWARE | ANCHORS))
 _REVOKES = envelope.Conditions(revoked=KEY.key_id)
-ROTATION = {
+CONDITIONAL = {
     "adds": (0x00020000, 2, 8, 20, KEY, _ADDS),
     "revokes": (0x00030000, 3, 9, 20, OTHER_KEY, _REVOKES),
     # The old key's, of the highest number: after the rotation nobody may believe it.
@@ -40,6 +40,8 @@ ROTATION = {
     "new-root": (0x000A0000, 10, 11, 20, OTHER_KEY, envelope.UNCONDITIONAL),
     # What added the key, with another payload: an old change played again under its old number.
     "adds-again": (0x00020000, 2, 12, 20, KEY, _ADDS),
+    # To be installed while the board's clock is below this.
+    "expiring": (0x00020000, 2, 13, 20, KEY, envelope.Conditions(expiry=1000)),
 }
 
 
@@ -54,7 +56,7 @@ def text():
         "IMAGES = {",
     ]
     plain = {name: (*image, KEY, envelope.UNCONDITIONAL) for name, image in IMAGES.items()}
-    for name, (version, sequence, seed, size, key, conditions) in (plain | ROTATION).items():
+    for name, (version, sequence, seed, size, key, conditions) in (plain | CONDITIONAL).items():
         contents = payload(seed, size)
         identity = envelope.Identity(IDENTITY.manufacturer_code, IDENTITY.image_type, version)
         manifest = envelope.build_manifest(identity, sequence, contents, conditions)

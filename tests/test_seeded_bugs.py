@@ -294,6 +294,12 @@ BUGS = [
         "if key > last:",
         "test_manifest.test_what_is_outside_the_profile_is_refused",
     ),
+    (
+        STORE,
+        "            device.time = self._utc()\n",
+        "            pass\n",
+        "test_firmware_store.test_an_image_that_expires_is_judged_by_the_board_s_clock",
+    ),
     # What checks signatures.
     *[
         (CHOICE, standing, bug, f"test_verifier_choice.test_{test}")

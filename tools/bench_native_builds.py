@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from tools import emulated_cpu, native_modules, pinned_table
+from tools.errors import Failed
 
 Triple = tuple[bytes, bytes, bytes]
 # What each build runs on here; the x64 build runs in the tests, where instructions are not counted.
@@ -24,19 +25,27 @@ _PROCESSORS = {
 
 @dataclass(frozen=True)
 class Build:
-    """Medians over the signatures, in instructions; None where nothing counts them."""
+    """Medians over the signatures, in instructions; None where nothing counts them, ``why`` if it could."""
 
     architecture: str
     size: int
     any_key: int | None
     pinned_key: int | None
+    why: str = ""
 
 
 def measure(triples: list[Triple]) -> Iterator[Build]:
     """Of every build; ``triples`` are good signatures."""
     for architecture, cpu in _PROCESSORS.items():
-        any_key, pinned_key = (None, None) if cpu is None else _instructions(architecture, cpu, triples)
-        yield Build(architecture, native_modules.module(architecture).stat().st_size, any_key, pinned_key)
+        counts: tuple[int | None, int | None] = (None, None)
+        why = ""
+        if cpu is not None:
+            try:
+                counts = _instructions(architecture, cpu, triples)
+            except Failed as error:
+                # One compiler that is not here must not cost the figures of the others.
+                why = error.message
+        yield Build(architecture, native_modules.module(architecture).stat().st_size, *counts, why)
 
 
 def _instructions(architecture: str, cpu: emulated_cpu.Cpu, triples: list[Triple]) -> tuple[int, int]:
@@ -67,5 +76,7 @@ def table_of(builds: list[Build]) -> Table:
         counts = [
             "-" if count is None else f"{count / 1e6:.2f}" for count in (build.any_key, build.pinned_key)
         ]
+        if build.why:
+            table.caption = f"{build.architecture}: {build.why}"
         table.add_row(build.architecture, f"{build.size:,}", *counts)
     return table

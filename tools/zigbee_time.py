@@ -27,6 +27,11 @@ def parse(value: str) -> int:
     return seconds
 
 
+def now() -> int:
+    """What this machine's clock says."""
+    return int((datetime.datetime.now(datetime.UTC) - EPOCH).total_seconds())
+
+
 class Moment(click.ParamType):
     """A time on the command line."""
 
@@ -37,3 +42,12 @@ class Moment(click.ParamType):
             return value if isinstance(value, int) else parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class Clock(Moment):
+    """What a device's clock shows: a time, or "host" for this machine's."""
+
+    name = "clock"
+
+    def convert(self, value, param, ctx):
+        return now() if value == "host" else super().convert(value, param, ctx)

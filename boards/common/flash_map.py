@@ -17,6 +17,7 @@ REG_JOINED = 1  # u8: 1 while the HAN link has a peer; the emulator writes it
 REG_ERASES = 16  # u32 each: what the flash did since it left the factory
 REG_PROGRAMS = 20
 REG_PROGRAMMED_BYTES = 24
+REG_UTC = 28  # u32: the battery-backed clock, seconds from 2000-01-01 UTC; 0: none, or it was never set
 
 SCREEN_COLUMNS = 40
 SCREEN_ROWS = 8

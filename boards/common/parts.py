@@ -38,6 +38,21 @@ class Display:
         self._screen[:size] = frame
 
 
+class UtcClock:
+    """The board's own clock of the time of day. Only who holds the board can set it: no hub and no firmware.
+
+    An image that expires is judged by it. The HAN's time would not do: the hub that keeps an image back until
+    it is out of date is the one that says what time it is there.
+    """
+
+    def __init__(self, registers):
+        self._registers = registers
+
+    def utc(self):
+        """Seconds from 2000-01-01 UTC; None if the board does not know."""
+        return int.from_bytes(self._registers[fm.REG_UTC : fm.REG_UTC + 4], "little") or None
+
+
 class Identity:
     """Who the device is, from its provisioning; file_version, image_stamp: of the running image."""
 

@@ -12,11 +12,12 @@ from hal.flash import FlashArea
 BUILT_FOR_TEST = False
 
 
-def open_store(flash, mapped, device, anchors=None, hook=None):
+def open_store(flash, mapped, device, anchors=None, hook=None, utc=None):
     """The firmware store over a part with the common map; also the host tools' way in.
 
     mapped: the whole part's bytes in place. device: the provisioned identity, a dict.
     anchors: the Anchors of a device that is being made; later they come from the flash, with load().
+    utc: the board's clock, for images that expire; None without one.
     """
     slots = []
     first = fm.JOURNAL_UNITS
@@ -36,7 +37,7 @@ def open_store(flash, mapped, device, anchors=None, hook=None):
         bytes.fromhex(device["eui64"]),
         BUILT_FOR_TEST,
     )
-    return FirmwareStore(journal, slots, rules, hook)
+    return FirmwareStore(journal, slots, rules, hook, utc)
 
 
 def open_settings(flash):

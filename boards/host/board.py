@@ -14,7 +14,7 @@ import time
 
 from boards.common import flash_map as fm
 from boards.common import verifier
-from boards.common.parts import Display, Identity
+from boards.common.parts import Display, Identity, UtcClock
 from boards.common.store import open_settings, open_store
 from hal.sim.nor_flash import NorFlash
 
@@ -123,11 +123,14 @@ class Board:
         self.identity = Identity(device)
         self.verifier = device.get("verifier", verifier.PYTHON)
         self.clock = _Clock()
+        self.utc_clock = UtcClock(self._registers)
         self.watchdog = _Watchdog(self._registers)
         self.link = _Link(self._registers)
         self.display = Display(_memory(runtime["screen"], fm.SCREEN_SIZE))
         flash = _CountedFlash(self.flash_memory, self._registers)
-        self.store = open_store(flash, self.flash_memory, device, hook=self.watchdog.feed)
+        self.store = open_store(
+            flash, self.flash_memory, device, hook=self.watchdog.feed, utc=self.utc_clock.utc
+        )
         self.settings = open_settings(flash)
 
     def emit(self, event, fields):

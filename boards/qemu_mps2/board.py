@@ -18,7 +18,7 @@ import vfs
 
 from boards.common import flash_map as fm
 from boards.common import verifier
-from boards.common.parts import Display, Identity
+from boards.common.parts import Display, Identity, UtcClock
 from boards.common.store import open_settings, open_store
 from boards.qemu_mps2 import memory_map as mm
 from firmware_agent import boot
@@ -98,6 +98,7 @@ class Board:
         self.verifier = device.get("verifier", verifier.PYTHON)
         _mount_factory_rom()
         self.clock = time
+        self.utc_clock = UtcClock(registers)
         self.watchdog = machine.WDT(timeout=fm.WATCHDOG_SECONDS * 1000)
         self.link = _Link(registers)
         self.display = Display(_memory(mm.SCREEN, fm.SCREEN_SIZE))
@@ -108,7 +109,7 @@ class Board:
             fm.WRITE_SIZE,
             mm.PSRAM + mm.WORLD + fm.REG_ERASES,
         )
-        self.store = open_store(flash, flash, device, hook=self.watchdog.feed)
+        self.store = open_store(flash, flash, device, hook=self.watchdog.feed, utc=self.utc_clock.utc)
         self.settings = open_settings(flash)
 
     def emit(self, event, fields):

@@ -43,9 +43,10 @@ class FirmwareStore:
     trust anchors come from the journal once load() has found one.
 
     hook: called between the steps of a signature check (feed the watchdog, answer the radio).
+    utc: the board's own clock, seconds from 2000-01-01 UTC or None while it does not know; None without one.
     """
 
-    def __init__(self, journal_area, slots, device, hook=None):
+    def __init__(self, journal_area, slots, device, hook=None, utc=None):
         if slots[0].size != slots[1].size or slots[0].size >= _SIZE_LIMIT:
             raise ValueError("two slots of one size, below 16 MiB")
         self.slots = slots
@@ -55,6 +56,7 @@ class FirmwareStore:
         self.manifest = None  # of the image being written, once accepted
         self._journal = Journal(journal_area)
         self._hook = hook
+        self._utc = utc
         self._offer = Offer()
         self._image = ImageWriter(self._journal, self.state, self._admit)
         self._header = None
@@ -385,6 +387,8 @@ class FirmwareStore:
         device = self.device
         device.security_counter = self.state.security_counter
         device.slot_size = self.slots[slot].size
+        if self._utc:
+            device.time = self._utc()
         return acceptance.accept(head, length, image_length, header, device, self._hook)
 
     def _recheck(self):

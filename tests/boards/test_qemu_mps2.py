@@ -20,6 +20,7 @@ from boards.qemu_mps2 import memory_map
 from firmware_agent.boot import CRASH, WATCHDOG
 from tests import sample_apps, scenarios, test_recovery
 from tests import test_end_to_end as on_host
+from tests import test_expiry_end_to_end as expiry
 from tests import test_verifier_end_to_end as verifiers
 from tests.scenarios import scenario
 from tests.test_end_to_end import EVENT_S, VERSION_1, VERSION_2, hanota, names, runs_version_2
@@ -106,6 +107,11 @@ async def test_a_device_verifies_with(place, choice):
 @scenario
 async def test_without_firmware_it_takes_some_from_the_hub(place):
     await test_recovery.recovers(place)
+
+
+@scenario
+async def test_expiry_is_judged_by_the_board_s_clock(place):
+    await expiry.judged_by_the_board_s_clock(place)
 
 
 @scenario

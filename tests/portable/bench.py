@@ -78,6 +78,7 @@ class Bench:
         self.flash = make_flash(self.memory, erase_size, write_size)
         self.anchors = [envelope_vectors.PUBLIC_KEY]
         self.fetched = 0
+        self.utc = None  # the board's clock
         self.store = self.open_store()
 
     def open_store(self):
@@ -98,7 +99,7 @@ class Bench:
             self.anchors,
             for_test=True,  # the vectors' key is known to everybody
         )
-        return FirmwareStore(journal, slots, device)
+        return FirmwareStore(journal, slots, device, utc=self.utc)
 
     def slot_bytes(self, slot, length):
         """What lies in a slot now, past the store."""

@@ -116,6 +116,30 @@ def test_a_refused_image_costs_no_erase_and_is_remembered():
     other.update(V2)  # the same offer, honest
 
 
+def test_an_image_that_expires_is_judged_by_the_board_s_clock():
+    image = Image("expiring")
+    bench = running()
+    for time, unchecked in ((None, ["expiry"]), (999, [])):
+        bench.utc = lambda time=time: time
+        bench.power_on()
+        assert bench.download(image) == COMPLETE
+        assert bench.store.manifest.unchecked == unchecked
+        bench.store.cancel()
+    bench.utc = lambda: 1000
+    bench.power_on()
+    assert refusal(bench.download, image) == reject.EXPIRED
+    # What was taken in time boots for ever.
+    bench.utc = lambda: 999
+    bench.power_on()
+    bench.download(image)
+    bench.verify()
+    bench.store.install()
+    bench.utc = lambda: 1001
+    assert bench.power_on(boot.RESET).trial
+    bench.store.accept()
+    assert bench.power_on().slot == 1
+
+
 def test_a_header_that_differs_is_refused():
     bench = running()
     image = Image("v2")

@@ -20,6 +20,7 @@ from tools.emulator.state_dir import HOST, StateDir
 from tools.errors import Failed, UnusableArguments
 from tools.host_port import HostPort
 from tools.number import Number
+from tools.zigbee_time import Clock
 
 U16 = Number(0xFFFF)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -97,6 +98,13 @@ def _heap(ctx, param, value: str) -> str:
     show_default=True,
     help="Largest block asked for, bytes.",
 )
+@click.option(
+    "--utc",
+    type=Clock(),
+    metavar="TIME",
+    help="Give the board a clock that shows this at power-on, or this machine's time with `host`; "
+    "without it the board does not know the time.",
+)
 @click.option("--heap", default="128k", show_default=True, callback=_heap, help="MicroPython's heap.")
 @click.option(
     "--events",
@@ -123,6 +131,7 @@ def command(
     stdio: bool,
     interpreter: str,
     max_data_size: int,
+    utc: int | None,
     heap: str,
     events_path: Path | None,
 ) -> None:
@@ -158,7 +167,7 @@ def command(
             board=board,
             verifier=verifier or verifiers.PYTHON,
         )
-    options = Options(address, endpoint, profile, interpreter, heap, max_data_size)
+    options = Options(address, endpoint, profile, interpreter, heap, max_data_size, utc)
     emit = _writer(events_path, stdio)
     asyncio.run(_run(Emulator(state, options, lock, emit), listen, connect, pty))
 

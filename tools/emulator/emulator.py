@@ -39,6 +39,8 @@ class Emulator:
         self._started = time.monotonic()
         self._registers = state.map_registers()
         self._registers[fm.REG_JOINED] = 0
+        self._utc = options.utc
+        self._set_clock()
         self._child_input: asyncio.StreamWriter | None = None
         self._peer = LinkPort(self._to_device, self._joined)
 
@@ -59,6 +61,11 @@ class Emulator:
 
     def _now(self) -> int:
         return round((time.monotonic() - self._started) * 1000)
+
+    def _set_clock(self) -> None:
+        """The battery-backed clock goes on, whatever the device does; 0 if the board has none."""
+        now = 0 if self._utc is None else self._utc + int(time.monotonic() - self._started)
+        self._registers[fm.REG_UTC : fm.REG_UTC + 4] = now.to_bytes(4, "little")
 
     def _joined(self, joined: bool) -> None:
         self._registers[fm.REG_JOINED] = int(joined)
@@ -123,6 +130,7 @@ class Emulator:
         while True:
             await asyncio.sleep(_WATCHDOG_LOOK)
             self._machine.beat()
+            self._set_clock()
             now = time.monotonic()
             if self._registers[fm.REG_WATCHDOG] != fed:
                 fed = self._registers[fm.REG_WATCHDOG]

@@ -15,6 +15,8 @@ class Options:
     interpreter: str = "micropython"
     heap: str = "128k"
     max_data_size: int = 63
+    # What the board's clock shows at power-on, seconds from 2000-01-01 UTC; None: it has none.
+    utc: int | None = None
 
     def facts(self) -> dict:
         """What the device is told of this start."""
