@@ -202,7 +202,7 @@ class Agent:
             if action == 0:
                 return
             if action == ss.WRITE:
-                self._write(buf, client.download.data_at, client.download.data_length)
+                self._write(client.download.data, client.download.data_at, client.download.data_length)
             elif action == ss.NOTIFIED:
                 if client.unicast:
                     self._store.forget_rejected()

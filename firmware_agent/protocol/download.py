@@ -1,31 +1,51 @@
-"""The download of one file, block by block: what is asked, when, and what counts as the answer.
+"""The download of one file: what is asked, when, and what counts as the answer.
 
-The block path allocates nothing; identity and offset are compared as bytes, since a u32 is a big integer
-on 32-bit ports. A lost or useless answer is asked for again at the same offset; what
-is on flash is never fetched twice because of one.
+By Image Block Requests, or by Image Page Requests with block requests for the holes where a board wants
+pages and the server has them. The block path allocates nothing; identity and offset are compared as bytes,
+since a u32 is a big integer on 32-bit ports. A lost or useless answer is asked for again at the same
+offset; what is on flash is never fetched twice because of one.
 """
 
 from firmware_agent.protocol import ota_commands as ota
 from firmware_agent.protocol import states, zcl
-from firmware_agent.protocol.aps_frame import put32, u16, u32
-from firmware_agent.protocol.session import BLOCK, DOWNLOAD, FOREVER, WRITE
+from firmware_agent.protocol.aps_frame import put16, put32, u16, u32
+from firmware_agent.protocol.session import BLOCK, DOWNLOAD, FOREVER, NONE, PAGE, WRITE
 
 
 class Download:
-    """offset: file offset of the next byte needed; size: of the whole file; data_at, data_length: where
-    the last block's data are in the frame that brought them; minimum_block_period: attribute 0x0009."""
+    """offset: file offset of the next byte needed; size: of the whole file; data, data_at, data_length: where
+    the next bytes are; minimum_block_period: attribute 0x0009; pages: Image Page Requests may be used."""
 
     def __init__(self, session):
+        settings = session.settings
         self.offset = 0
         self.size = 0
+        self.data = None
         self.data_at = 0
         self.data_length = 0
-        self.minimum_block_period = session.settings.minimum_block_period
+        self.minimum_block_period = settings.minimum_block_period
+        self.pages = settings.page_size > 0
         self._session = session
+        self._page = None
+        if self.pages:
+            # A board without pages does not pay for the module, nor for the buffer.
+            from firmware_agent.protocol.image_page import ImagePage
+
+            self._page = ImagePage(settings.page_size)
+        self._paged = False  # a page was served: the server knows the command
+        self._kind = BLOCK  # of the next request
         self._limit = 0  # largest data size for the next block
+        self._asked = 0  # largest data size asked for at this offset
         self._since_block = ota.MAX_BLOCK_PERIOD  # ms since the last block request, not counted beyond
         self._quiet = 0  # ms for which the server wants no block request
         self._backed_off = 0
+        self._take_sizes_anew()
+
+    def _take_sizes_anew(self):
+        self._most = self._session.settings.max_data_size  # what is asked for, if there are so many
+        self._largest = 0  # received at once
+        self._capped = 0  # of the last answer that was shorter than asked, and of how many before it
+        self._caps = 0
 
     def elapsed(self, milliseconds):
         """Time went by."""
@@ -40,40 +60,134 @@ class Download:
             self.over()
         self._session.base = DOWNLOAD
         self.size = size
+        self._asked = 0
+        self._take_sizes_anew()
+        self._forget_page()
 
     def ask_at(self, offset, limit):
-        """Ask for the block at ``offset``, when the server's pace allows; a wish to query goes first."""
+        """Ask for the bytes from ``offset`` on, when the server's pace allows; a wish to query goes first.
+        No block shall have more than ``limit`` bytes."""
+        session = self._session
+        page = self._page
+        room = min(limit, self.size - offset)
+        self._kind = BLOCK
+        if page is not None:
+            # Behind the page, or the store began again at 0.
+            if offset < self.offset or offset >= page.end:
+                page.close()
+            if page.end:
+                room = min(room, page.hole(offset))
+            elif self.pages and room > self._most:
+                self._kind = PAGE
+        session.data_size = min(self._most, room)
+        if offset != self.offset or session.data_size > self._asked:
+            self._asked = session.data_size
         self.offset = offset
         self._limit = limit
-        session = self._session
         put32(session.offset, 0, offset)
-        session.data_size = min(self._session.settings.max_data_size, limit, self.size - offset)
         wait = max(self.minimum_block_period - self._since_block, self._quiet)
         if wait > 0:
             session.rest(wait)
         else:
-            session.repeat(BLOCK)
+            session.repeat(self._kind)
         session.grant()
 
     def ask_again(self):
         """The outstanding block will not come: ask for the same offset."""
         self.ask_at(self.offset, self._limit)
 
+    def due(self):
+        """The server's pace allows the next request."""
+        self._session.repeat(self._kind)
+
+    def timed_out(self):
+        """Nothing, or nothing more, came in answer to a request; False if it was a try too many."""
+        session = self._session
+        settings = session.settings
+        if self.page_ended():
+            session.tries = 0
+        elif session.tries >= settings.block_tries:
+            return False
+        elif session.tries % settings.size_tries == 0:
+            # Perhaps so large a frame never gets through.
+            self._ask_less(max(self._largest, self._most // 2))
+        self.ask_again()
+        return True
+
+    def rejoined(self):
+        """The link was away: the answer is lost, and what else was to come of a page."""
+        page = self._page
+        if page is not None and not page.heard:
+            page.close()
+        self.page_ended()
+        self.ask_again()
+
+    def page_ended(self):
+        """No more of the page that was asked for will come. True if something of it did: then the holes are
+        asked for. A page of which nothing came is one only if the server has sent others before."""
+        page = self._page
+        if page is None or page.end == 0:
+            return False
+        if page.heard:
+            page.heard = False
+            return True
+        if not self._paged:
+            self.refuse_pages()
+        return False
+
+    def refuse_pages(self):
+        """The server has no pages: block requests from now on, until the next reset."""
+        self.pages = False
+        self._forget_page()
+
     def written(self, offset, limit):
-        """A block is on its way to flash; go on at ``offset``."""
-        self._session.tries = 0
+        """The bytes are on their way to flash; go on at ``offset``."""
+        session = self._session
+        page = self._page
+        session.tries = 0
         self._backed_off = 0
+        if page is not None and self.offset < offset < page.end:
+            length = page.take(offset)
+            if length or session.outstanding == PAGE:
+                # There already, or on its way.
+                self.offset = offset
+                self._limit = limit
+                put32(session.offset, 0, offset)
+                self._asked = min(self._most, page.end - offset)
+                if length:
+                    self._hand_out(page.data, offset - page.start, length)
+                return
         self.ask_at(offset, limit)
 
     def go_on(self):
         """Back to the next byte needed."""
         self._session.move(states.START)
         self._session.tries = 0
+        self._take_sizes_anew()
         self.ask_again()
 
-    def sent(self, timeout):
-        """A block request goes out now. Milliseconds to wait for its answer."""
+    def put_request(self, out, at, kind):
+        """The request's payload to out[at:], BLOCK or PAGE: it goes out now. Returns its length."""
+        session = self._session
+        settings = session.settings
+        end = at + ota.put_block_request(out, at, session.image, session.offset, session.data_size)
         self._since_block = 0
+        if kind == PAGE:
+            size = min(settings.page_size, self._limit, self.size - self.offset)
+            self._page.open(self.offset, self.offset + size)
+            put16(out, end, size)
+            put16(out, end + 2, self._spacing())
+            end = at + ota.PAGE_REQUEST_LENGTH
+        if settings.request_node_address:
+            end = ota.put_node_address(out, at, end, session.identity.eui64)
+        if kind == BLOCK and settings.request_block_period:
+            out[at] |= ota.BLOCK_REQUEST_PERIOD_PRESENT
+            put16(out, end, self.minimum_block_period)
+            end += 2
+        return end - at
+
+    def patience(self, timeout):
+        """Milliseconds to wait for an answer: ``timeout``, or as long as the server may take its time."""
         return max(timeout, self.minimum_block_period)
 
     def complete(self):
@@ -100,26 +214,26 @@ class Download:
         """
         session = self._session
         # While a retry waits to be sent, the late answer to the try before is as good.
-        if session.outstanding != BLOCK and session.waiting != BLOCK:
+        kind = session.waiting if session.outstanding == NONE else session.outstanding
+        if kind != BLOCK and kind != PAGE:
             session.ignored += 1
             return zcl.SUCCESS
         if end - at < 1:
             return zcl.MALFORMED_COMMAND
         status = buf[at]
         if status == zcl.SUCCESS:
-            if not _answers(buf, at, end, session):
+            if not self._take(buf, at, end):
                 # The time-out repeats the request.
                 session.ignored += 1
-                return zcl.SUCCESS
-            self.data_at = at + ota.BLOCK_DATA_AT
-            self.data_length = buf[at + ota.BLOCK_SIZE_AT]
-            session.rest(FOREVER)
-            session.actions |= WRITE
             return zcl.SUCCESS
         if status != zcl.WAIT_FOR_DATA:
             return zcl.ABORT
         if end - at < ota.WAIT_LENGTH:
             return zcl.MALFORMED_COMMAND
+        if session.outstanding == PAGE and not self._page.heard:
+            # It knows the command; the page is asked for again.
+            self._paged = True
+            self._forget_page()
         self.minimum_block_period = _wait_period(buf, at, end)
         self._quiet = _wait_milliseconds(buf, at, self._session.settings)
         # To be told to wait is progress, not an error.
@@ -127,23 +241,99 @@ class Download:
         self.ask_again()
         return zcl.SUCCESS
 
+    # Inside
 
-def _answers(buf, at, end, session):
-    """True if the SUCCESS response in buf[at:end] holds the bytes that ``session`` asks for.
+    def _take(self, buf, at, end):
+        """Take the block in buf[at:end] if it is the next one; keep it if it is a later one of the page."""
+        session = self._session
+        if not _is_block(buf, at, end, session.image):
+            return False
+        size = buf[at + ota.BLOCK_SIZE_AT]
+        if _is_at(buf, at, session.offset):
+            if size > self._asked:
+                return False
+            if session.outstanding == PAGE:
+                self._of_page(self.offset + size)
+            else:
+                self._learn(size)
+                session.rest(FOREVER)
+            self._hand_out(buf, at + ota.BLOCK_DATA_AT, size)
+            return True
+        page = self._page
+        # A slot has less than 16 MiB: a larger offset belongs to nothing, and may be a big integer.
+        if page is None or page.end == 0 or buf[at + ota.BLOCK_OFFSET_AT + 3] or size > self._most:
+            return False
+        place = u16(buf, at + ota.BLOCK_OFFSET_AT) | buf[at + ota.BLOCK_OFFSET_AT + 2] << 16
+        if place <= self.offset or not page.keep(place, buf, at + ota.BLOCK_DATA_AT, size):
+            return False
+        if session.outstanding == PAGE and self._of_page(place + size):
+            self.page_ended()
+            self.ask_again()
+        return True
 
-    Another image, another offset, no bytes at all (herdsman sends those for ever when it is asked past
-    the end), more than asked, or fewer than announced: it does not.
+    def _of_page(self, end):
+        """A block of the page came. True if it ends where the page ends; else the server goes on."""
+        session = self._session
+        page = self._page
+        page.heard = True
+        self._paged = True
+        self._since_block = 0
+        if end == page.end:
+            return True
+        session.due = session.settings.response_timeouts[0] + self._spacing()
+        return False
+
+    def _hand_out(self, data, at, length):
+        self.data = data
+        self.data_at = at
+        self.data_length = length
+        if length > self._largest:
+            self._largest = length
+        self._session.actions |= WRITE
+
+    def _learn(self, size):
+        """A server that sends less than it is asked for, and always as much, is asked for that."""
+        asked = self._session.data_size
+        if size >= asked:
+            self._caps = 0
+            return
+        self._caps = self._caps + 1 if size == self._capped else 1
+        self._capped = size
+        if self._caps >= self._session.settings.size_tries:
+            self._ask_less(size)
+
+    def _ask_less(self, size):
+        self._caps = 0
+        self._most = min(self._most, max(size, self._session.settings.least_data_size))
+
+    def _spacing(self):
+        spacing = max(self._session.settings.response_spacing, self.minimum_block_period)
+        return min(spacing, ota.MAX_SPACING)
+
+    def _forget_page(self):
+        if self._page is not None:
+            self._page.close()
+
+
+def _is_block(buf, at, end, image):
+    """True if buf[at:end] is a whole SUCCESS response with bytes of ``image``.
+
+    Another image, no bytes at all (herdsman sends those for ever when it is asked past the end), or fewer
+    than announced: it is not.
     """
     if end - at <= ota.BLOCK_DATA_AT:
         return False
     size = buf[at + ota.BLOCK_SIZE_AT]
-    if not 0 < size <= session.data_size or end - at < ota.BLOCK_DATA_AT + size:
+    if size == 0 or end - at < ota.BLOCK_DATA_AT + size:
         return False
-    image = session.image
     for i in range(ota.IDENTITY_SIZE):
         if buf[at + ota.BLOCK_IDENTITY_AT + i] != image[i]:
             return False
-    offset = session.offset
+    return True
+
+
+def _is_at(buf, at, offset):
+    """True if the block's offset is ``offset``, as on the air."""
     for i in range(4):
         if buf[at + ota.BLOCK_OFFSET_AT + i] != offset[i]:
             return False

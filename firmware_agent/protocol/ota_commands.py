@@ -18,6 +18,7 @@ UPGRADE_END_RESPONSE = 0x07
 # Client to server.
 QUERY_NEXT_IMAGE_REQUEST = 0x01
 IMAGE_BLOCK_REQUEST = 0x03
+IMAGE_PAGE_REQUEST = 0x04
 UPGRADE_END_REQUEST = 0x06
 
 # What a client that is asked says it takes and sends, in order (general command discovery).
@@ -57,11 +58,18 @@ QUERY_LENGTH = 11
 OFFER_IDENTITY_AT = 1
 OFFER_LENGTH = 13
 
-# Image Block Request: field control u8, identity, file offset u32, max data size u8.
+# Image Block Request: field control u8, identity, file offset u32, max data size u8, [EUI64],
+# [minimum block period u16, ms]. Image Page Request: the same up to the size, then page size u16, response
+# spacing u16 (ms), [EUI64].
+BLOCK_REQUEST_NODE_PRESENT = 0x01
+BLOCK_REQUEST_PERIOD_PRESENT = 0x02
 BLOCK_REQUEST_IDENTITY_AT = 1
 BLOCK_REQUEST_OFFSET_AT = 9
 BLOCK_REQUEST_SIZE_AT = 13
 BLOCK_REQUEST_LENGTH = 14
+PAGE_REQUEST_LENGTH = 18
+MAX_DATA_SIZE = 0xFF
+MAX_SPACING = 0xFFFF
 
 # Image Block Response, SUCCESS: status u8, identity, file offset u32, data size u8, data.
 BLOCK_IDENTITY_AT = 1
@@ -95,7 +103,8 @@ def put_query(out, at, identity):
 
 
 def put_block_request(out, at, image, offset, size):
-    """Image Block Request; ``image`` and ``offset`` as on the air, at most ``size`` bytes wanted."""
+    """Image Block Request without options, or the start of one; ``image`` and ``offset`` as on the air, at
+    most ``size`` bytes wanted."""
     out[at] = 0
     for i in range(IDENTITY_SIZE):
         out[at + BLOCK_REQUEST_IDENTITY_AT + i] = image[i]
@@ -103,6 +112,14 @@ def put_block_request(out, at, image, offset, size):
         out[at + BLOCK_REQUEST_OFFSET_AT + i] = offset[i]
     out[at + BLOCK_REQUEST_SIZE_AT] = size
     return BLOCK_REQUEST_LENGTH
+
+
+def put_node_address(out, request, at, eui64):
+    """The requester's EUI64, an option of the request at out[request:], to out[at:]; returns its end."""
+    out[request] |= BLOCK_REQUEST_NODE_PRESENT
+    for i in range(8):
+        out[at + i] = eui64[i]
+    return at + 8
 
 
 def put_end_request(out, at, image, status):

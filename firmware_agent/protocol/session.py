@@ -12,7 +12,7 @@ from firmware_agent.protocol import states
 NOTIFIED = 1  # a Notify that leads to a query arrived; ``unicast`` says how
 QUERIED = 2  # a Query Next Image Request goes out
 OFFERED = 4  # ``offer`` is set: call start_download(), download.go_on(), end.tell() or decline()
-WRITE = 8  # download.data_at, data_length: the next bytes; call download.written(), complete() or refused()
+WRITE = 8  # download.data[data_at:], data_length bytes, are next; call written(), complete() or refused()
 REFUSED = 16  # a failure was reported, or nobody wanted to hear it: ``state`` is IDLE again
 HELD = 32  # the server said to wait
 COUNTING = 64  # ``end.countdown`` seconds until activation
@@ -22,6 +22,7 @@ NONE = 0
 QUERY = 1
 BLOCK = 2
 END = 3
+PAGE = 4
 
 # What there is to go back to when a query brings nothing.
 NOTHING = 0

@@ -1,45 +1,66 @@
 """The upgrade client's timers and limits, each with its default and where that comes from.
 
-Times in milliseconds unless the name says seconds. "spec" is ZCL r8, chapter 11.13; "Silabs" and
+Times in milliseconds unless the name says otherwise. "Spec" is ZCL r8, chapter 11; "Silabs", "Exegin" and
 "Espressif" are those vendors' clients; "hubs" is what zigpy and zigbee-herdsman were measured to need.
+A comment is its setting's row in docs/protocol.md: `make docs` writes the table from here.
 """
 
 
 class Settings:
     """One instance a device; a board changes what it must."""
 
-    # Largest Image Block asked for, bytes. 63: Silabs, IKEA, Sonoff; a server may send fewer (spec).
+    # Largest block asked for, bytes, at most 255. Silabs, IKEA, Sonoff ask for 63; a server may send fewer
+    # (spec).
     max_data_size = 63
-    # Waits for an answer, try by try; the last one repeats. Hubs: zigpy gives up after 30 s without a
-    # block, herdsman 10.9 can lose a request that comes too soon: 1 to 5 s is right. Silabs: 3 s.
+    # The client asks for less when a server sends less again and again, or when nothing of a larger block
+    # ever comes; never for less than this. The least that hubs send: zigpy, 40 bytes.
+    least_data_size = 40
+    # Shorter answers in a row, or unanswered tries, that make it ask for less. Ours.
+    size_tries = 3
+    # Bytes of an Image Page Request, 0 for block requests only; costs twice as many bytes of RAM. Off: one
+    # lost frame in a burst costs a time-out. Devices in the field: 1024, 2048, 4096.
+    page_size = 0
+    # Between the blocks of a page; not less than the minimum block period. Devices in the field: 50.
+    response_spacing = 50
+    # Put the device's EUI64 into block and page requests: spec, optional; off as in Silabs' client, 8 bytes
+    # a request.
+    request_node_address = False
+    # Put the minimum block period into block requests: spec, optional; off, hubs ignore it.
+    request_block_period = False
+    # Waits for an answer, try by try; the last one repeats. Silabs: 3 s; hubs: zigpy ends after 30 s without
+    # a block, herdsman 10.9 can lose a request that comes too soon.
     response_timeouts = (3000, 4500, 6500, 9000)
-    # Unanswered tries in a row after which the client backs off. Silabs, Exegin: 10 blocks.
+    # Unanswered block requests in a row after which the client backs off. Silabs, Exegin: 10.
     block_tries = 10
+    # Unanswered queries in a row after which it goes on with what it has. Espressif: 3.
     query_tries = 3
-    # Unanswered Upgrade End Requests after which the time-out policy decides (spec 11.16: 3).
+    # Unanswered Upgrade End Requests after which the time-out policy decides. Spec, 11.16: 3.
     end_tries = 3
     # First query after a start without a download: at a random time up to this. Ours; Silabs: 5 min.
     first_query = 2000
-    # Between queries of its own. Ours: once a day, plus up to a tenth at random; Silabs: 5 min, which
-    # is more than a narrow network of homes should carry.
+    # Between queries of its own, and up to a tenth more at random. Ours, a day; Silabs: 5 min, which is
+    # more than a narrow network of homes should carry.
     query_period = 24 * 3600 * 1000
-    # The same while neither slot may run: nothing else is left to do. Ours.
-    recovery_query_period = 3600 * 1000
-    # After giving up on a download: first back-off, doubled up to the longest. Ours: ten lost blocks, the
-    # back-off and three lost queries together stay within the 150 s that herdsman keeps a session.
+    # The same where no slot holds firmware that runs. Silabs: 5 min.
+    recovery_query_period = 300 * 1000
+    # After giving up on a download, or an ABORT. Ours: ten lost blocks, the back-off and three lost queries
+    # together stay within the 150 s that herdsman keeps a session.
     back_off = 30 * 1000
+    # The back-off doubles up to this. Ours.
     longest_back_off = 3600 * 1000
-    # While told to wait: poll no faster than this (spec: 60 min).
+    # While told to wait: poll no faster than this. Spec: 60 min.
     hold_poll = 3600 * 1000
-    # An activation that is further away than this many seconds is remembered as "wait" over a power cut:
-    # the hub, cut too, may be slow to say the time again. Ours.
+    # Seconds: an activation that is further away is remembered as "wait" over a power cut, since the hub, cut
+    # too, may be slow to say the time again. Ours.
     short_countdown = 60
-    # WAIT_FOR_DATA: shortest wait (Exegin: 50 ms), longest that is believed (Silabs: 60 min), wait if
-    # the times make no sense (Silabs: 5 min).
+    # WAIT_FOR_DATA: the shortest wait. Exegin: 50.
     shortest_wait = 50
+    # WAIT_FOR_DATA: the longest wait that is believed. Silabs: 60 min.
     longest_wait = 3600 * 1000
+    # WAIT_FOR_DATA: the wait if its time has passed. Silabs: 5 min.
     senseless_wait = 300 * 1000
-    # Attribute 0x0009 while no server has set another value; the largest value is 0xFFFE (spec).
+    # Attribute 0x0009 while no server has set another value; back to it when a download ends. Spec, 11.10.10;
+    # at most 0xFFFE.
     minimum_block_period = 0
-    # UpgradeTimeoutPolicy, attribute 0x000C: 0 apply after unanswered tries, 1 do not (spec default 0).
+    # Attribute 0x000C: 0 apply after unanswered tries, 1 do not. Spec: 0.
     upgrade_timeout_policy = 0

@@ -29,6 +29,7 @@ from firmware_agent.protocol.session import (
     NOTHING,
     NOTIFIED,
     OFFERED,
+    PAGE,
     QUERIED,
     QUERY,
     REFUSED,
@@ -111,8 +112,8 @@ class UpgradeClient(Session):
     def rejoined(self):
         """The link is back: the answer to an outstanding request is lost, so it is repeated at once."""
         kind = self.outstanding
-        if kind == BLOCK:
-            self.download.ask_again()
+        if kind == BLOCK or kind == PAGE:
+            self.download.rejoined()
         elif kind != NONE:
             self.repeat(kind)
 
@@ -164,6 +165,9 @@ class UpgradeClient(Session):
             self._reported()
         elif command == ota.IMAGE_BLOCK_REQUEST and self.outstanding == BLOCK and status != zcl.SUCCESS:
             self._stop(states.ABORTED)
+        elif command == ota.IMAGE_PAGE_REQUEST and self.outstanding == PAGE and status != zcl.SUCCESS:
+            self.download.refuse_pages()
+            self.download.ask_again()
         elif command == ota.QUERY_NEXT_IMAGE_REQUEST and self.outstanding == QUERY and status != zcl.SUCCESS:
             self.decline()
         else:
@@ -184,7 +188,7 @@ class UpgradeClient(Session):
         elif self.state == states.IDLE:
             self.query()
         elif self.state == states.DOWNLOADING:
-            self.repeat(BLOCK)
+            self.download.due()
         elif self.state == states.WAITING or self.state == states.COUNTDOWN:
             self.end.deadline()
 
@@ -215,10 +219,10 @@ class UpgradeClient(Session):
         out[at] = ota.REQUEST_CONTROL
         out[at + 1] = self._tsn
         payload = at + 3
-        if kind == BLOCK:
-            timeout = self.download.sent(timeout)
-            out[at + 2] = ota.IMAGE_BLOCK_REQUEST
-            length = ota.put_block_request(out, payload, self.image, self.offset, self.data_size)
+        if kind == BLOCK or kind == PAGE:
+            timeout = self.download.patience(timeout)
+            out[at + 2] = ota.IMAGE_BLOCK_REQUEST if kind == BLOCK else ota.IMAGE_PAGE_REQUEST
+            length = self.download.put_request(out, payload, kind)
         elif kind == QUERY:
             self.wish = False
             self.actions |= QUERIED
@@ -296,10 +300,8 @@ class UpgradeClient(Session):
         kind = self.outstanding
         self.outstanding = NONE
         self.tries += 1
-        if kind == BLOCK:
-            if self.tries < settings.block_tries:
-                self.download.ask_again()
-            else:
+        if kind == BLOCK or kind == PAGE:
+            if not self.download.timed_out():
                 self._stop(states.GIVE_UP)
         elif kind == QUERY:
             if self.tries < settings.query_tries:

@@ -13,7 +13,7 @@ from firmware_agent.protocol.settings import Settings
 from firmware_agent.protocol.upgrade_client import UpgradeClient
 
 BASIC, OTA = 0x0000, 0x0019
-NOTIFY, QUERY, OFFER, BLOCK_REQUEST, BLOCK, END, END_RESPONSE = 0, 1, 2, 3, 5, 6, 7
+NOTIFY, QUERY, OFFER, BLOCK_REQUEST, PAGE_REQUEST, BLOCK, END, END_RESPONSE = 0, 1, 2, 3, 4, 5, 6, 7
 DEFAULT_RESPONSE = 0x0B
 SIZE = 1000
 IMAGE = bytes([(i * 7 + i // 251) & 0xFF for i in range(SIZE)])
@@ -101,13 +101,20 @@ class Request:
 
     @property
     def offset(self):
-        assert self.command == BLOCK_REQUEST
+        assert self.command in (BLOCK_REQUEST, PAGE_REQUEST)
         return struct.unpack_from("<I", self.payload, 9)[0]
 
     @property
     def size(self):
-        assert self.command == BLOCK_REQUEST
+        """Bytes of a block, at most."""
+        assert self.command in (BLOCK_REQUEST, PAGE_REQUEST)
         return self.payload[13]
+
+    @property
+    def page(self):
+        """(bytes of the page, ms between its blocks)"""
+        assert self.command == PAGE_REQUEST
+        return struct.unpack_from("<HH", self.payload, 14)
 
     @property
     def status(self):
@@ -262,7 +269,7 @@ class Rig:
 
     def _write(self):
         download = self.client.download
-        self.file += self._buf[download.data_at : download.data_at + download.data_length]
+        self.file += download.data[download.data_at : download.data_at + download.data_length]
         if len(self.file) == download.size:
             self.client.complete()
         else:
