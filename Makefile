@@ -15,7 +15,7 @@ BOARD ?= host
 FIRMWARE_BOARD := $(if $(filter host,$(BOARD)),qemu_mps2,$(BOARD))
 FIRMWARE := $(VENV)/bin/python -m tools.firmware
 
-.PHONY: demo test lint setup toolchain firmware bench-board powercut powercut-real bench-crypto crypto-campaign native clean
+.PHONY: demo test lint docs setup toolchain firmware bench-board powercut powercut-real bench-crypto crypto-campaign native clean
 
 demo: $(READY) $(if $(filter-out host,$(BOARD)),firmware)
 	@$(VENV)/bin/hanota demo --board $(BOARD)
@@ -35,6 +35,11 @@ lint: $(READY)
 	@$(VENV)/bin/ruff format --check --quiet . || { echo "hanota: run .venv/bin/ruff format ." >&2; exit 1; }
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/mypy --config-file boards/typecheck.ini
+
+# What pages repeat of the source; tests hold them to it.
+docs: $(READY)
+	@$(VENV)/bin/python -m tools.draw_states --write
+	@$(VENV)/bin/python -m tools.settings_table --write
 
 firmware: $(READY)
 	@$(FIRMWARE) $(FIRMWARE_BOARD)

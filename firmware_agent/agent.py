@@ -11,6 +11,7 @@ from firmware_agent.boot import SLOT_NAMES
 from firmware_agent.protocol import session as ss
 from firmware_agent.protocol import states, zdo
 from firmware_agent.protocol.endpoint import Endpoint
+from firmware_agent.protocol.ota_commands import MAX_DATA_SIZE
 from firmware_agent.protocol.settings import Settings
 from firmware_agent.protocol.upgrade_client import UpgradeClient
 from firmware_agent.protocol.upgrade_file import UpgradeFile
@@ -43,7 +44,11 @@ class Agent:
         self._application = application
         self._trial = handover.trial
         settings = Settings()
-        settings.max_data_size = board.max_data_size
+        settings.max_data_size = min(board.max_data_size, MAX_DATA_SIZE)
+        changed = getattr(board, "client_settings", {})
+        for name in changed:
+            if hasattr(settings, name):
+                setattr(settings, name, changed[name])
         # Without a slot that runs every version is newer, and there is no day to lose.
         board.identity.file_version = handover.manifest.file_version if handover.manifest else 0
         if handover.manifest is not None:

@@ -204,6 +204,24 @@ async def test_serve_updates_a_device_that_asks_for(place, size, profile, first)
         assert (stored["size"], stored["sha256"]) == (len(payload), hashlib.sha256(payload).hexdigest())
 
 
+@scenario
+async def test_an_update_by_image_pages(place):
+    """zigpy sends a page's blocks under sequence numbers of its own."""
+    path = place.images.upgrade_file(2)
+    settings = ("--setting", "page_size=1024", "--setting", "response_spacing=1")
+    async with place.device(*settings) as device:
+        await device.power_on()
+        async with hub_of(device) as session:
+            await update_to_the_end(session, path)
+            await version_becomes(session, V2)
+            received = session.statistics.received
+            size = path.stat().st_size
+            assert received["Image Page"].frames >= size // 1024
+            assert received["Image Block"].frames <= 10, "for ends of erase units"
+            assert session.statistics.bytes_served_twice(V2) == 0
+        runs_version_2(device)
+
+
 # Power cuts
 
 

@@ -8,13 +8,13 @@ import pytest
 
 from firmware_agent.protocol import states
 from firmware_agent.protocol.settings import Settings
-from tools import draw_states, layout
+from tools import draw_states, layout, settings_table
 
 PAGE = draw_states.PAGE.read_text(encoding="utf-8")
 
 
 def test_diagram_is_the_table():
-    assert draw_states.drawn(PAGE) == PAGE, "run: python -m tools.draw_states --write"
+    assert draw_states.drawn(PAGE) == PAGE, "run: make docs"
 
 
 def test_diagram_has_every_entry_of_the_table():
@@ -48,9 +48,17 @@ def test_every_state_is_explained():
 
 
 def test_settings_table_is_the_settings():
+    assert settings_table.written(PAGE) == PAGE, "run: make docs"
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| .+ \|$", PAGE, re.MULTILINE)
     defaults = {key: str(value) for key, value in vars(Settings).items() if not key.startswith("_")}
     assert dict(rows) == defaults and len(rows) == len(defaults)
+
+
+def test_every_setting_names_a_source():
+    for name, _, comment in settings_table.rows():
+        assert re.search(r"\b(Spec|spec|Silabs|Exegin|Espressif|zigpy|[Hh]ubs|Ours|ours|field)\b", comment), (
+            name
+        )
 
 
 def test_every_module_is_named():
@@ -58,13 +66,17 @@ def test_every_module_is_named():
         assert path.name == "__init__.py" or f"`{path.name}`" in PAGE, path.name
 
 
-def test_command_prints_the_diagram():
-    command = [sys.executable, "-m", "tools.draw_states"]
+@pytest.mark.parametrize(
+    "tool, text", [("draw_states", draw_states.mermaid), ("settings_table", settings_table.table)]
+)
+def test_command_prints_what_the_page_holds(tool, text):
+    command = [sys.executable, "-m", f"tools.{tool}"]
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=layout.ROOT)
-    assert result.stdout == draw_states.mermaid()
+    assert result.stdout == text()
     assert subprocess.run([*command, "--nonsense"], capture_output=True, cwd=layout.ROOT).returncode == 2
 
 
 def test_page_without_a_place_is_an_error():
-    with pytest.raises(ValueError, match="no lines"):
-        draw_states.drawn("# A page\n")
+    for write in (draw_states.drawn, settings_table.written):
+        with pytest.raises(ValueError, match="no lines"):
+            write("# A page\n")

@@ -120,6 +120,7 @@ class Board:
         self.endpoint = runtime["endpoint"]
         self.profile = runtime["profile"]
         self.max_data_size = runtime["max_data_size"]
+        self.client_settings = runtime["client_settings"]
         self.identity = Identity(device)
         self.verifier = device.get("verifier", verifier.PYTHON)
         self.clock = _Clock()

@@ -1,7 +1,7 @@
 """The host board's main.py on MicroPython: mounts the boot ROM and starts what is in it.
 
 The boot ROM stands for what is frozen on a real board: code that runs in place and that no download
-replaces. Arguments: the provisioned identity's file, and this start's facts as JSON.
+replaces. Arguments: the provisioned identity's file, and this start's facts as JSON in pieces.
 """
 
 import gc
@@ -14,7 +14,7 @@ import vfs
 # Collect often, not only when the heap is full: what lives long then lies close together. Without it the
 # 128 KiB heap has 20 KiB free after boot, but nowhere the 1 KiB in one piece that a signature check needs.
 gc.threshold(8192)
-runtime = json.loads(sys.argv[2])
+runtime = json.loads("".join(sys.argv[2:]))
 vfs.mount(vfs.VfsRom(memoryview(uctypes.bytearray_at(runtime["rom"], runtime["rom_size"]))), "/rom")  # type: ignore[abstract]
 # Only the ROM, and later the slot, provide modules: nothing is picked up from the host by accident.
 sys.path[:] = ["/rom", ".frozen"]

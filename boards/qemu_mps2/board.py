@@ -93,6 +93,7 @@ class Board:
         self.endpoint = facts["endpoint"]
         self.profile = facts["profile"]
         self.max_data_size = facts["max_data_size"]
+        self.client_settings = facts["client_settings"]
         random.seed(facts["entropy"] ^ time.ticks_us())
         self.identity = Identity(device)
         self.verifier = device.get("verifier", verifier.PYTHON)

@@ -22,10 +22,10 @@ class Settings:
     page_size = 0
     # Between the blocks of a page; not less than the minimum block period. Devices in the field: 50.
     response_spacing = 50
-    # Put the device's EUI64 into block and page requests: spec, optional; off as in Silabs' client, 8 bytes
-    # a request.
+    # Put the device's EUI64 into block and page requests. Spec, optional; off: the network's frame names the
+    # sender, and it costs 8 bytes a request.
     request_node_address = False
-    # Put the minimum block period into block requests: spec, optional; off, hubs ignore it.
+    # Put the minimum block period into block requests. Spec, optional; off: hubs ignore it.
     request_block_period = False
     # Waits for an answer, try by try; the last one repeats. Silabs: 3 s; hubs: zigpy ends after 30 s without
     # a block, herdsman 10.9 can lose a request that comes too soon.
@@ -41,8 +41,8 @@ class Settings:
     # Between queries of its own, and up to a tenth more at random. Ours, a day; Silabs: 5 min, which is
     # more than a narrow network of homes should carry.
     query_period = 24 * 3600 * 1000
-    # The same where no slot holds firmware that runs. Silabs: 5 min.
-    recovery_query_period = 300 * 1000
+    # The same while neither slot may run: nothing else is left to do. Ours.
+    recovery_query_period = 3600 * 1000
     # After giving up on a download, or an ABORT. Ours: ten lost blocks, the back-off and three lost queries
     # together stay within the 150 s that herdsman keeps a session.
     back_off = 30 * 1000

@@ -111,6 +111,16 @@ def test_blocks_of_the_size_that_the_device_asks_for(make_device, start_herdsman
     assert file_size / size <= result["blocks"] <= file_size / size + file_size / ERASE_SIZE + 10
 
 
+def test_an_update_by_image_pages(make_device, start_herdsman, images):
+    """Herdsman sends a page's blocks under the request's sequence number, as fast as it can."""
+    device = make_device("--setting", "page_size=1024")
+    hub = start_herdsman(device, "--image", images.v2)
+    result = assert_updated(device, hub, images)
+    size = images.v2.stat().st_size
+    assert result["pages"] >= size // 1024 and result["blocks"] <= 10
+    assert result["largest_step_back"] == 0, "every byte was fetched once"
+
+
 def test_after_a_power_cut_the_device_goes_on_with_block_requests(make_device, start_herdsman, images):
     device = make_device()
     hub = start_herdsman(device, "--image", images.v2, *SLOW)

@@ -27,14 +27,17 @@ except ImportError:
 VERSION = 0xACDCACDC
 BLOCKS = 20000
 STEP = 8  # bytes a block: it is the number of blocks that counts
-AT = 12 + 3 + 9  # of the offset, in a block response and in a block request
+AT = 12 + 3 + 9  # of the offset, in a block response, a block request and a page request
+BLOCK_LENGTH = 14
+PAGE_LENGTH = 18
+ORDER = (0, 1, 3, 2, 2, 4, 6, 9, 7)  # of a page's ten blocks: 5 and 8 get lost, 2 comes twice
 
 
 class Loop:
     """The agent's way of a block, with nothing of the agent in it, and a hub that answers at once."""
 
-    def __init__(self):
-        self.rig = Rig(max_data_size=STEP)
+    def __init__(self, **settings):
+        self.rig = Rig(max_data_size=STEP, **settings)
         self.client = self.rig.client
         self.endpoint = self.rig.endpoint
         self.receiver = FrameReceiver()
@@ -67,12 +70,12 @@ class Loop:
             self.deliver(self.answer)
             client.handle_elapsed(300)
 
-    def ask(self):
+    def ask(self, payload=BLOCK_LENGTH):
         """The device's request reaches the hub."""
         length = self.endpoint.put_request(self.frame)
         end = encode(self.frame, length, self.wire)
         self.hub.feed(self.wire, 0, end)
-        assert self.hub.ready and self.hub.length == 12 + 3 + 14
+        assert self.hub.ready and self.hub.length == 12 + 3 + payload
 
     def deliver(self, frame):
         """A frame reaches the device, byte for byte; what it brings goes to the sink."""
@@ -83,10 +86,10 @@ class Loop:
             at = receiver.feed(self.wire, at, end)
             if receiver.ready:
                 self.endpoint.handle_frame(receiver.buffer, receiver.length)
-                self.act(receiver.buffer)
+                self.act()
         self.endpoint.reply_length = 0
 
-    def act(self, buf):
+    def act(self):
         client = self.client
         while True:
             action = client.poll_action()
@@ -95,13 +98,34 @@ class Loop:
             if action == ss.WRITE:
                 download = client.download
                 for i in range(download.data_length):
-                    self.sum += buf[download.data_at + i]
+                    self.sum += download.data[download.data_at + i]
                 self.blocks += 1
                 offset = download.offset + download.data_length
                 if offset < download.size:
-                    download.written(offset, STEP)
+                    download.written(offset, 0xFFFF)
                 else:
                     client.complete()
+
+    def run_pages(self, pages):
+        """Serve whole pages, their blocks in ORDER; block requests bring those that are not in it."""
+        client = self.client
+        for _ in range(pages):
+            self.ask(PAGE_LENGTH)
+            first = self.hub.buffer[AT] | self.hub.buffer[AT + 1] << 8 | self.hub.buffer[AT + 2] << 16
+            for place in ORDER:
+                self.answer_at(first + place * STEP)
+                client.handle_elapsed(60)
+            while client.waiting == ss.BLOCK:
+                self.ask(BLOCK_LENGTH)
+                for i in range(4):
+                    self.answer[AT + i] = self.hub.buffer[AT + i]
+                self.deliver(self.answer)
+                client.handle_elapsed(300)
+
+    def answer_at(self, offset):
+        for i in range(3):
+            self.answer[AT + i] = offset >> 8 * i & 0xFF
+        self.deliver(self.answer)
 
 
 def locked(loop, blocks, other=None):
@@ -131,6 +155,18 @@ def test_20000_blocks_allocate_nothing():
     assert loop.blocks == BLOCKS and loop.client.state == states.VERIFYING
     assert loop.sum == sum((n + i) & 0xFF for n in range(BLOCKS) for i in range(STEP))
     assert loop.client.ignored == 0 and loop.receiver.dropped == 0
+
+
+def test_20000_blocks_by_pages_allocate_nothing():
+    loop = Loop(page_size=10 * STEP)
+    pages = BLOCKS // 10
+    heap_lock()
+    try:
+        loop.run_pages(pages)
+    finally:
+        heap_unlock()
+    assert loop.blocks == BLOCKS and loop.client.state == states.VERIFYING
+    assert loop.client.ignored == pages, "the block that came twice"
 
 
 def test_lost_foreign_and_late_frames_allocate_nothing():

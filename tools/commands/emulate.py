@@ -12,6 +12,7 @@ import click
 from boards.common import verifier as verifiers
 from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors
 from tools import keys
+from tools.client_setting import ClientSetting
 from tools.devices import IMAGE_TYPES
 from tools.emulator.emulator import MACHINES, Emulator
 from tools.emulator.factory import check_identity, make_device
@@ -105,6 +106,14 @@ def _heap(ctx, param, value: str) -> str:
     help="Give the board a clock that shows this at power-on, or this machine's time with `host`; "
     "without it the board does not know the time.",
 )
+@click.option(
+    "--setting",
+    "client_settings",
+    type=ClientSetting(),
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="One of the upgrade client's timers and limits, by its name in docs/protocol.md.",
+)
 @click.option("--heap", default="128k", show_default=True, callback=_heap, help="MicroPython's heap.")
 @click.option(
     "--events",
@@ -132,6 +141,7 @@ def command(
     interpreter: str,
     max_data_size: int,
     utc: int | None,
+    client_settings: tuple[tuple[str, int | list[int]], ...],
     heap: str,
     events_path: Path | None,
 ) -> None:
@@ -167,7 +177,9 @@ def command(
             board=board,
             verifier=verifier or verifiers.PYTHON,
         )
-    options = Options(address, endpoint, profile, interpreter, heap, max_data_size, utc)
+    options = Options(
+        address, endpoint, profile, interpreter, heap, max_data_size, utc, dict(client_settings)
+    )
     emit = _writer(events_path, stdio)
     asyncio.run(_run(Emulator(state, options, lock, emit), listen, connect, pty))
 

@@ -17,6 +17,7 @@ from boards.common import flash_map as fm
 from tools.emulator.state_dir import StateDir
 
 _PR_SET_PDEATHSIG = 1
+_LONGEST_ARGUMENT = 200  # MicroPython interns arguments: above 255 bytes it ends before it starts
 
 
 def die_with(parent: int) -> None:
@@ -55,7 +56,9 @@ def main() -> None:
     for name, memory in memories.items():
         runtime[name] = ctypes.addressof(ctypes.c_char.from_buffer(memory))
     arguments = ["micropython", "-X", f"heapsize={heap}", str(state.main), str(state.device)]
-    sys.exit(micropython_run.run_main([*arguments, json.dumps(runtime)]))
+    facts = json.dumps(runtime)
+    pieces = [facts[at : at + _LONGEST_ARGUMENT] for at in range(0, len(facts), _LONGEST_ARGUMENT)]
+    sys.exit(micropython_run.run_main([*arguments, *pieces]))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass
@@ -17,6 +17,7 @@ class Options:
     max_data_size: int = 63
     # What the board's clock shows at power-on, seconds from 2000-01-01 UTC; None: it has none.
     utc: int | None = None
+    client_settings: dict[str, int | list[int]] = field(default_factory=dict)
 
     def facts(self) -> dict:
         """What the device is told of this start."""
@@ -25,6 +26,7 @@ class Options:
             "endpoint": self.endpoint,
             "profile": self.profile,
             "max_data_size": self.max_data_size,
+            "client_settings": self.client_settings,
         }
 
 

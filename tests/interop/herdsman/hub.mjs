@@ -73,14 +73,15 @@ function readArguments() {
 }
 
 // What the device asked for, as herdsman understood it; a step is from one block request's offset to the next.
-const counts = { queries: 0, blocks: 0, largest_asked: 0, largest_step: 0, largest_step_back: 0 };
+const counts = { queries: 0, blocks: 0, pages: 0, largest_asked: 0, largest_step: 0, largest_step_back: 0 };
 let lastOffset;
 
 function count(type, data) {
     if (type === "commandQueryNextImageRequest") counts.queries++;
-    if (type !== "commandImageBlockRequest") return;
+    if (type !== "commandImageBlockRequest" && type !== "commandImagePageRequest") return;
     const { fileOffset, maximumDataSize } = data;
-    counts.blocks++;
+    if (type === "commandImagePageRequest") counts.pages++;
+    else counts.blocks++;
     counts.first_offset ??= fileOffset;
     counts.largest_asked = Math.max(counts.largest_asked, maximumDataSize);
     const step = fileOffset - (lastOffset ?? fileOffset);
