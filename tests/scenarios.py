@@ -5,6 +5,7 @@ selected ones start together, in the file's order, LIMIT at a time; each test th
 """
 
 import asyncio
+import concurrent.futures
 import contextlib
 import inspect
 import threading
@@ -57,6 +58,10 @@ class Scenarios:
 
     def result_of(self, name):
         return self._futures[name].result()
+
+    def wait(self):
+        """Return when all have ended, however they did: each test tells its own result."""
+        concurrent.futures.wait(self._futures.values())
 
     def stop(self):
         """End what still runs; each scenario cleans up after itself."""

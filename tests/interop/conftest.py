@@ -114,28 +114,37 @@ class Images:
 
 
 @pytest.fixture(scope="session")
-def images(tmp_path_factory) -> Images:
+def sign_images(tmp_path_factory):
+    """sign_images(manufacturer code) -> Images; the payload and the keys are made once."""
     place = tmp_path_factory.mktemp("images")
     payload = place / "app.romfs"
     hanota("build", ROOT / "boards/applications/in_home_display", "-o", payload)
     for name in ("ours", "theirs"):
         hanota("keygen", "--out", place / name)
 
-    def sign(name: str, version: int, key: str = "ours", manufacturer: str = "0x1234") -> Path:
-        path = place / f"{name}.ota"
-        arguments = ["--device", "ppmid", "--manufacturer-code", manufacturer, "--layout", "elements"]
+    def sign(name: str, version: int, code: int, key: str = "ours") -> Path:
+        path = place / f"{name}-{code:04x}.ota"
+        arguments = ["--device", "ppmid", "--manufacturer-code", f"0x{code:04x}", "--layout", "elements"]
         signer = place / key / "private.pem"
         hanota("sign", payload, "-o", path, "--key", signer, "--file-version", f"0x{version:08x}", *arguments)
         return path
 
-    return Images(
-        place / "ours/public.pem",
-        payload,
-        sign("v1", V1),
-        sign("v2", V2),
-        sign("forged", V2, key="theirs"),
-        sign("foreign", V2, manufacturer="0x9999"),
-    )
+    def images(code: int) -> Images:
+        return Images(
+            place / "ours/public.pem",
+            payload,
+            sign("v1", V1, code),
+            sign("v2", V2, code),
+            sign("forged", V2, code, key="theirs"),
+            sign("foreign", V2, 0x9999),
+        )
+
+    return images
+
+
+@pytest.fixture(scope="session")
+def images(sign_images) -> Images:
+    return sign_images(0x1234)
 
 
 class EmulatedDevice:

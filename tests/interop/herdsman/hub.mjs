@@ -1,7 +1,7 @@
 // A hub of zigbee-herdsman that updates one device over the HAN serial link.
 //
 //   node hub.mjs --connect HOST:PORT --image FILE [--address 0xNNNN] [--base-size N] [--delay MS]
-//                [--patience S] [--abort-at OFFSET] [--timeout S]
+//                [--patience S] [--abort-at OFFSET] [--scheduled] [--timeout S]
 //   node hub.mjs --connect HOST:PORT --interview [--address 0xNNNN] [--timeout S]
 //
 // The device joins by its Device_annce, or by --address if it is on already; herdsman then interviews it, as
@@ -9,6 +9,7 @@
 // herdsman offers it whatever device it is for), a read of Basic. Each step is a line of JSON.
 // --base-size, --delay: herdsman's settings for bytes a block and milliseconds between blocks.
 // --patience: seconds for which herdsman waits for a block request (its own default: 150).
+// --scheduled: no check and no Notify; the image is scheduled, and served at the device's next own query.
 // --abort-at: abortOta() once a block at OFFSET or beyond was asked for.
 // Exits 0 if all succeeded, 1 if not, 2 if the arguments are unusable.
 
@@ -52,6 +53,7 @@ function readArguments() {
         delay: { type: "string", default: "0" },
         patience: { type: "string", default: "150" },
         "abort-at": string,
+        scheduled: { type: "boolean" },
         timeout: { type: "string", default: "60" },
     };
     let values;
@@ -90,13 +92,15 @@ function count(type, data) {
     lastOffset = fileOffset;
 }
 
+let controller;
+
 async function start(options) {
     const [, host, port] = options.connect;
     const { Adapter } = internal("adapter/adapter");
     const onLink = (up) => emit(up ? "connected" : "disconnected");
     // The one thing replaced: which adapter herdsman makes.
     Adapter.create = async (...given) => new HanAdapter(host, Number(port), onLink, ...given);
-    const controller = new herdsman.Controller({
+    controller = new herdsman.Controller({
         network: { panID: 0x1a62, channelList: [11] },
         transport: { path: `tcp://${host}:${port}` },
         databasePath: join(place, "database.db"),
@@ -144,18 +148,38 @@ function makeIndex(image) {
     return { path, fileVersion };
 }
 
+/** The device's next Query Next Image Request, as zigbee2mqtt takes it up. */
+function nextQuery(device) {
+    return new Promise((asked) => {
+        controller.on("message", ({ type, data, device: sender, meta }) => {
+            if (type === "commandQueryNextImageRequest" && sender === device) {
+                asked({ data, sequence: meta.zclTransactionSequenceNumber });
+            }
+        });
+    });
+}
+
 async function update(device, options) {
     const image = resolve(options.image);
     const { path, fileVersion } = makeIndex(image);
-    const check = await device.checkOta({ url: path }, undefined, {});
-    emit("check", { available: check.available, current: check.current, offered: fileVersion });
+    let query;
+    if (options.scheduled) {
+        query = nextQuery(device);
+        device.scheduleOta({ url: image });
+        emit("scheduled");
+        query = await query;
+    } else {
+        const check = await device.checkOta({ url: path }, undefined, {});
+        emit("check", { available: check.available, current: check.current, offered: fileVersion });
+    }
     const onProgress = (percent) => emit("progress", { percent });
     const settings = {
         requestTimeout: options.patience * 1000,
         responseDelay: options.delay,
         baseSize: options["base-size"],
     };
-    const [, to] = await device.updateOta({ url: image }, undefined, undefined, {}, onProgress, settings);
+    const source = options.scheduled ? undefined : { url: image };
+    const [, to] = await device.updateOta(source, query?.data, query?.sequence, {}, onProgress, settings);
     if (to === undefined) throw new Error("herdsman has no image for this device");
     const endpoint = device.endpoints.find((one) => one.supportsInputCluster("genBasic"));
     return { file_version: to.fileVersion, basic: await endpoint.read("genBasic", ["dateCode", "swBuildId"]) };
