@@ -23,7 +23,7 @@ UPGRADE_END_REQUEST = 0x06
 
 # What a client that is asked says it takes and sends, in order (general command discovery).
 RECEIVED = bytes((IMAGE_NOTIFY, QUERY_NEXT_IMAGE_RESPONSE, IMAGE_BLOCK_RESPONSE, UPGRADE_END_RESPONSE))
-GENERATED = bytes((QUERY_NEXT_IMAGE_REQUEST, IMAGE_BLOCK_REQUEST, UPGRADE_END_REQUEST))
+GENERATED = bytes((QUERY_NEXT_IMAGE_REQUEST, IMAGE_BLOCK_REQUEST, IMAGE_PAGE_REQUEST, UPGRADE_END_REQUEST))
 
 # Frame control of a client's request: cluster-specific, to the server, a Default Response is welcome.
 REQUEST_CONTROL = 0x01

@@ -168,6 +168,7 @@ _OTA_FIELDS = {
     "maximum_data_size": "max_data_size",
     "page_size": "page.size",
     "response_spacing": "rsp_spacing",
+    "minimum_block_period": "min_block_period",
     "status": "status",
 }
 _ATTRIBUTE_FIELD = {0x0000: "zbee_zcl_general.basic.attr_id", Ota.cluster_id: "zbee_zcl_general.ota.attr_id"}

@@ -14,6 +14,11 @@ def device_frames():
     rig = Rig()
     frames = [rig.query().frame, Rig().downloading().take().frame, Rig().ending().take().frame]
     frames.append(Rig().reporting().take().frame)
+    for options in ({}, {"request_node_address": True}, {"request_block_period": True}):
+        for page_size in (0, 512):
+            frames.append(Rig(page_size=page_size, **options).downloading().take().frame)
+    both = {"request_node_address": True, "request_block_period": True}
+    frames.append(Rig(**both).downloading().take().frame)
     out = bytearray(64)
     frames.append(bytes(out[: rig.endpoint.put_announce(out)]))
     for cluster, payload in (

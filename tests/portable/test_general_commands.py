@@ -249,6 +249,7 @@ def requests_of_a_whole_update():
     commands = {rig.query().command}
     rig = Rig().downloading()
     commands.add(rig.take().command)
+    commands.add(Rig(page_size=512).downloading().take().command)
     commands.add(Rig().ending().take().command)
     return commands
 

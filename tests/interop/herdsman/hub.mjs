@@ -9,7 +9,8 @@
 // herdsman offers it whatever device it is for), a read of Basic. Each step is a line of JSON.
 // --base-size, --delay: herdsman's settings for bytes a block and milliseconds between blocks.
 // --patience: seconds for which herdsman waits for a block request (its own default: 150).
-// --scheduled: no check and no Notify; the image is scheduled, and served at the device's next own query.
+// --scheduled: no check and no Notify; once the link was lost the image is scheduled, and served at the
+// device's next own query.
 // --abort-at: abortOta() once a block at OFFSET or beyond was asked for.
 // Exits 0 if all succeeded, 1 if not, 2 if the arguments are unusable.
 
@@ -93,11 +94,18 @@ function count(type, data) {
 }
 
 let controller;
+let onLinkLost;
+const linkLost = new Promise((lost) => {
+    onLinkLost = lost;
+});
 
 async function start(options) {
     const [, host, port] = options.connect;
     const { Adapter } = internal("adapter/adapter");
-    const onLink = (up) => emit(up ? "connected" : "disconnected");
+    const onLink = (up) => {
+        emit(up ? "connected" : "disconnected");
+        if (!up) onLinkLost();
+    };
     // The one thing replaced: which adapter herdsman makes.
     Adapter.create = async (...given) => new HanAdapter(host, Number(port), onLink, ...given);
     controller = new herdsman.Controller({
@@ -164,10 +172,11 @@ async function update(device, options) {
     const { path, fileVersion } = makeIndex(image);
     let query;
     if (options.scheduled) {
-        query = nextQuery(device);
+        // Queries of the device's that are on the air already are nobody's: the link must have been cut.
+        emit("waiting");
+        await linkLost;
         device.scheduleOta({ url: image });
-        emit("scheduled");
-        query = await query;
+        query = await nextQuery(device);
     } else {
         const check = await device.checkOta({ url: path }, undefined, {});
         emit("check", { available: check.available, current: check.current, offered: fileVersion });
