@@ -4,6 +4,8 @@ VENV := .venv
 READY := $(VENV)/.ready
 # In a directory of their own: beside the host's packages they would shadow Python's standard library.
 STUBS := micropython-unix-stubs==1.29.0.post1
+PORT_STUBS := rp2 esp32 stm32
+PORT_STUBS_VERSION := 1.26.0.post1
 # zigbee-herdsman, the tests' second hub: node comes from the test extra, npm's cache stays here, too.
 HUB := tests/interop/herdsman
 HERDSMAN := $(VENV)/herdsman
@@ -36,6 +38,7 @@ lint: $(READY)
 	@$(VENV)/bin/ruff format --check --quiet . || { echo "hanota: run .venv/bin/ruff format ." >&2; exit 1; }
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/mypy --config-file boards/typecheck.ini
+	@$(VENV)/bin/python -m tools.port_types
 
 # What pages repeat of the source; tests hold them to it.
 docs: $(READY)
@@ -83,6 +86,7 @@ $(READY): setup.cfg pyproject.toml
 	@echo "hanota: setting up $(VENV) (once, about a minute)"
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[test]' || { echo "hanota: pip could not install what setup.cfg lists; it needs a package index: see the lines above" >&2; exit 1; }
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --target $(VENV)/typings --upgrade $(STUBS) || { echo "hanota: pip could not install $(STUBS)" >&2; exit 1; }
+	@for port in $(PORT_STUBS); do $(VENV)/bin/pip install --quiet --disable-pip-version-check --target $(VENV)/typings-$$port --upgrade micropython-$$port-stubs==$(PORT_STUBS_VERSION) || { echo "hanota: pip could not install micropython-$$port-stubs" >&2; exit 1; }; done
 	@touch $(READY)
 
 $(HERDSMAN)/.ready: $(READY) $(HUB)/package.json $(HUB)/package-lock.json $(HUB)/.npmrc
