@@ -14,7 +14,7 @@ from firmware_agent.protocol.endpoint import Endpoint
 from firmware_agent.protocol.ota_commands import MAX_DATA_SIZE
 from firmware_agent.protocol.settings import Settings
 from firmware_agent.protocol.upgrade_client import UpgradeClient
-from firmware_agent.protocol.upgrade_file import UpgradeFile
+from firmware_agent.protocol.upgrade_file import ELEMENT_HEADER, MAX_HEADER, UpgradeFile
 from firmware_agent.reject import Rejected
 from firmware_agent.store.firmware_store import COMPLETE, RESTART, Offer
 from firmware_agent.trust.manifest import HEAD_LIMIT
@@ -57,6 +57,7 @@ class Agent:
         else:
             settings.query_period = settings.recovery_query_period
         self._client = UpgradeClient(board.identity, settings, board.random)
+        self._client.offer.space = self._store.slots[0].size + MAX_HEADER + ELEMENT_HEADER
         self.endpoint = Endpoint(board.identity, self._client, board.address, board.endpoint, board.profile)
         self._receiver = FrameReceiver()
         self._input = bytearray(256)
@@ -141,6 +142,9 @@ class Agent:
             self._verify_step()
         elif self._client.state == states.ACTIVATING:
             self._activate()
+        if self._device.activation:
+            self._device.activation = False
+            self._client.end.activate()
         if self._trial:
             self._check_trial()
         elif self._since_boot >= _STEADY:

@@ -15,12 +15,18 @@ class Device:
         self.settings = board.settings
         self.file_version = file_version
         self.eui64 = bytes(board.identity.eui64)
+        self.activation = False
         self._milliseconds = 0
         self._callbacks = []
 
     def milliseconds(self):
         """Since the start of this boot; only ever grows."""
         return self._milliseconds
+
+    def activate(self):
+        """An event outside the OTA cluster (GB: a CS06 command) says that the verified image shall run.
+        Counts only under UpgradeActivationPolicy 1, and if there is one."""
+        self.activation = True
 
     def every(self, period_ms, callback):
         """Call ``callback(elapsed_ms)`` about every ``period_ms``; it must return within 10 ms or so."""

@@ -6,7 +6,6 @@ never reused and never re-ordered; new reasons are added at the end.
 
 _INVALID_IMAGE = 0x96
 _ABORT = 0x95
-_INSUFFICIENT_SPACE = 0x89
 
 # A line a reason: its number, its name, what it means to a person. One string, since it stays in the flash
 # where it lies; a table of tuples would take 5 KB of a small heap for what is hardly ever asked for.
@@ -89,9 +88,7 @@ def name(number):
 
 
 def zcl_status(number):
-    """The ZCL status for the Upgrade End Request, e.g. 0x96 INVALID_IMAGE."""
-    if number == TOO_LARGE:
-        return _INSUFFICIENT_SPACE
+    """The ZCL status for the Upgrade End Request, which knows two failures: ABORT and INVALID_IMAGE."""
     return _ABORT if number == ABORTED else _INVALID_IMAGE
 
 

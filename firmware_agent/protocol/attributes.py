@@ -111,7 +111,7 @@ def read_ota(device, attribute, out, at):
     if attribute == 0x000A:
         return _u32(out, at, identity.image_stamp)
     if attribute == 0x000B:
-        return _u8(out, at, zcl.TYPE_ENUM8, 0)
+        return _u8(out, at, zcl.TYPE_ENUM8, client.settings.upgrade_activation_policy)
     if attribute == 0x000C:
         return _u8(out, at, zcl.TYPE_ENUM8, client.settings.upgrade_timeout_policy)
     if attribute == _CLUSTER_REVISION:

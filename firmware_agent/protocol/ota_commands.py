@@ -6,7 +6,7 @@ and return its length.
 """
 
 from firmware_agent.protocol.aps_frame import put16, put32, u16, u32
-from firmware_agent.protocol.zcl import INVALID_FIELD, NO_IMAGE_AVAILABLE, SUCCESS
+from firmware_agent.protocol.zcl import INSUFFICIENT_SPACE, INVALID_FIELD, NO_IMAGE_AVAILABLE, SUCCESS
 
 CLUSTER = 0x0019
 
@@ -163,7 +163,7 @@ def _names(value, own):
 
 class ImageOffer:
     """A Query Next Image Response: manufacturer_code, image_type, file_version, file_size of the last
-    offer; image: its identity as on the air."""
+    offer; image: its identity as on the air; space: bytes of the largest file that fits, 0 for any."""
 
     def __init__(self):
         self.image = bytearray(IDENTITY_SIZE)
@@ -171,12 +171,13 @@ class ImageOffer:
         self.image_type = 0
         self.file_version = 0
         self.file_size = 0
+        self.space = 0
 
     def take(self, buf, at, identity):
         """Read a whole SUCCESS response at buf[at:]. The ZCL status of the offer itself:
 
         SUCCESS; INVALID_FIELD if it is not for this device or has no bytes; NO_IMAGE_AVAILABLE if it
-        is what runs already.
+        is what runs already; INSUFFICIENT_SPACE if it cannot fit.
         """
         at += OFFER_IDENTITY_AT
         for i in range(IDENTITY_SIZE):
@@ -192,4 +193,6 @@ class ImageOffer:
             return INVALID_FIELD
         if self.file_version == identity.file_version:
             return NO_IMAGE_AVAILABLE
+        if self.space and self.file_size > self.space:
+            return INSUFFICIENT_SPACE
         return SUCCESS

@@ -28,6 +28,7 @@ PAGE = 4
 NOTHING = 0
 DOWNLOAD = 1
 CANDIDATE = 2
+PART = 3  # a file of several; the next one is wanted
 
 FOREVER = -1
 
@@ -35,7 +36,7 @@ FOREVER = -1
 class Session:
     """identity: the device's own; settings: a Settings; random: callable(n) -> 0..n-1.
 
-    base: NOTHING, DOWNLOAD or CANDIDATE. waiting: the kind of request to send next, outstanding: the one
+    base: NOTHING, DOWNLOAD, CANDIDATE or PART. waiting: the kind of request to send next, outstanding: that
     on the air, tries: how often it was sent in vain. image, offset: what is asked for, as on the air;
     data_size: bytes wanted at most; status: what an Upgrade End Request says. due: ms until there is
     something to do, FOREVER for never. actions: those not handed out yet. ignored: commands that meant

@@ -62,5 +62,8 @@ class Settings:
     # Attribute 0x0009 while no server has set another value; back to it when a download ends. Spec, 11.10.10;
     # at most 0xFFFE.
     minimum_block_period = 0
+    # Attribute 0x000B: 0 the server says when a verified image runs, 1 only an event outside the cluster does
+    # (GB: a CS06 command; the application calls device.activate()). Spec: 0.
+    upgrade_activation_policy = 0
     # Attribute 0x000C: 0 apply after unanswered tries, 1 do not. Spec: 0.
     upgrade_timeout_policy = 0

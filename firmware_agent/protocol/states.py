@@ -13,7 +13,7 @@ QUERYING = 1  # Query Next Image Request outstanding
 OFFERED = 2  # an offer passed the first checks; the store decides where to go on
 DOWNLOADING = 3  # Image Block Request outstanding or due
 VERIFYING = 4  # all bytes are there; the store reads them back
-REPORTING = 5  # Upgrade End Request with a failure outstanding
+REPORTING = 5  # Upgrade End Request with a failure, or for another file, outstanding
 ENDING = 6  # Upgrade End Request with SUCCESS outstanding
 WAITING = 7  # the server said: wait for another Upgrade End Response
 COUNTDOWN = 8  # the time of activation is known
@@ -29,11 +29,12 @@ COMPLETE = 5  # the last byte is on flash
 VERIFIED = 6  # the store proved the slot
 REFUSED = 7  # a reject reason arose here
 ABORTED = 8  # the server ended it
-REPORTED = 9  # the failure is told, or cannot be
+REPORTED = 9  # that is told, or cannot be
 APPLY = 10  # activate now
 HOLD = 11  # activate when told
 COUNT = 12  # activate at a known time
 DUE = 13  # that time came, or the next poll's
+MORE = 14  # the file is good, and the upgrade needs another one
 
 TRANSITIONS = (
     # IDLE
@@ -53,7 +54,7 @@ TRANSITIONS = (
     # DOWNLOADING
     {QUERY: QUERYING, COMPLETE: VERIFYING, REFUSED: REPORTING, ABORTED: IDLE, GIVE_UP: IDLE},
     # VERIFYING
-    {VERIFIED: ENDING, REFUSED: REPORTING},
+    {VERIFIED: ENDING, REFUSED: REPORTING, MORE: REPORTING},
     # REPORTING
     {REPORTED: IDLE},
     # ENDING

@@ -30,6 +30,7 @@ from firmware_agent.protocol.session import (
     NOTIFIED,
     OFFERED,
     PAGE,
+    PART,
     QUERIED,
     QUERY,
     REFUSED,
@@ -38,8 +39,8 @@ from firmware_agent.protocol.session import (
 from firmware_agent.protocol.upgrade_end import UpgradeEnd
 
 # ImageUpgradeStatus (attribute 0x0006) while a query is on its way, by what is kept meanwhile.
-_STATUS_KEPT = (0, 1, 2)
-_STATUS_HELD = 3
+_STATUS_KEPT = (0, 1, 2, 5)
+_STATUS_HELD = (3, 6)  # by the activation policy
 
 
 class UpgradeClient(Session):
@@ -109,6 +110,14 @@ class UpgradeClient(Session):
         self.move(states.REFUSED)
         self.ask(END)
 
+    def require_more(self):
+        """The file is good, but the upgrade needs another one: tell the server, and ask for that. The caller
+        keeps the file; a board whose firmware is one file never calls this."""
+        self.base = PART
+        self.status = zcl.REQUIRE_MORE_IMAGE
+        self.move(states.MORE)
+        self.ask(END)
+
     def rejoined(self):
         """The link is back: the answer to an outstanding request is lost, so it is repeated at once."""
         kind = self.outstanding
@@ -121,15 +130,17 @@ class UpgradeClient(Session):
 
     def upgrade_status(self):
         """ImageUpgradeStatus, attribute 0x0006."""
-        if self.state != states.QUERYING and self.state != states.OFFERED:
-            return states.UPGRADE_STATUS[self.state]
-        if self.base == CANDIDATE and self.end.held:
-            return _STATUS_HELD
-        return _STATUS_KEPT[self.base]
+        state = self.state
+        between = state == states.QUERYING or state == states.OFFERED
+        if state == states.WAITING or (between and self.base == CANDIDATE and self.end.held):
+            return _STATUS_HELD[self.settings.upgrade_activation_policy]
+        if between or self.base == PART:
+            return _STATUS_KEPT[self.base]
+        return states.UPGRADE_STATUS[state]
 
     def downloaded_file_version(self):
         """DownloadedFileVersion, attribute 0x0004: the verified image's, 0xFFFFFFFF if there is none."""
-        return self._kept_version() if self.base == CANDIDATE else ota.ANY_VERSION
+        return self._kept_version() if self.base >= CANDIDATE else ota.ANY_VERSION
 
     def _kept_version(self):
         return u32(self.image, ota.IDENTITY_VERSION_AT)
@@ -281,7 +292,8 @@ class UpgradeClient(Session):
         return self.end.handle_response(buf, at)
 
     def _reported(self):
-        self.actions |= REFUSED
+        if self.base != PART:
+            self.actions |= REFUSED
         self._stop(states.REPORTED)
 
     def _stop(self, event):
@@ -291,6 +303,8 @@ class UpgradeClient(Session):
             self.rest(0)
         elif self.base == DOWNLOAD:
             self.rest(self.download.next_back_off())
+        elif event == states.REPORTED and self.base == PART:
+            self.rest(self.random(self.settings.first_query) + 1)
         else:
             period = self.settings.query_period
             self.rest(period + self.random(period // 10))

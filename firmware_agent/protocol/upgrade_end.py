@@ -2,7 +2,8 @@
 
 A verified image runs at once, at a known time, or when the server says so in a later response: then the
 client holds, and asks again once an hour. Real hubs answer Upgrade End once a session, so a lost answer
-must not end in waiting for ever: see timed_out().
+must not end in waiting for ever: see timed_out(). Where an event outside the cluster activates
+(UpgradeActivationPolicy 1), no server's word and no silence does.
 """
 
 from firmware_agent.protocol import ota_commands as ota
@@ -64,7 +65,7 @@ class UpgradeEnd:
                 self._hold()
             else:
                 session.repeat(END)
-        elif settings.upgrade_timeout_policy == 0:
+        elif settings.upgrade_timeout_policy == 0 and settings.upgrade_activation_policy == 0:
             self._apply()
         else:
             self._hold()
@@ -77,11 +78,19 @@ class UpgradeEnd:
         else:
             self._count()
 
+    def activate(self):
+        """An event outside the cluster says: run it now. False if that does not count here, or if there is no
+        verified image."""
+        session = self._session
+        if session.settings.upgrade_activation_policy == 0 or not self._may_apply():
+            return False
+        self._apply()
+        return True
+
     def handle_response(self, buf, at):
         """A whole Upgrade End Response at buf[at:]. Returns the status for a Default Response."""
         session = self._session
-        # A query may be in between, but nothing is applied that is not a verified image.
-        if session.base != CANDIDATE or not states.allows(session.state, states.APPLY):
+        if not self._may_apply():
             return zcl.INVALID_IMAGE
         if not self._names(buf, at, session.image):
             session.ignored += 1
@@ -89,6 +98,10 @@ class UpgradeEnd:
         self._unanswered = 0
         current = u32(buf, at + ota.END_CURRENT_AT)
         upgrade = u32(buf, at + ota.END_UPGRADE_AT)
+        if session.settings.upgrade_activation_policy:
+            if session.state != states.ACTIVATING:
+                self._hold()
+            return zcl.SUCCESS if upgrade == ota.UNKNOWN_TIME else zcl.NOT_AUTHORIZED
         # A current time of 0 makes the upgrade time an offset. One that has passed makes no sense: ask
         # again in an hour rather than apply by mistake.
         if upgrade == ota.UNKNOWN_TIME or upgrade < current:
@@ -101,6 +114,11 @@ class UpgradeEnd:
             session.actions |= COUNTING
             self._count()
         return zcl.SUCCESS
+
+    def _may_apply(self):
+        # A query may be in between, but nothing is applied that is not a verified image.
+        session = self._session
+        return session.base == CANDIDATE and states.allows(session.state, states.APPLY)
 
     def _names(self, buf, at, image):
         """True if the response is about ``image``; wildcards fit."""

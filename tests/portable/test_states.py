@@ -55,6 +55,9 @@ def walk(seen):
     # A slot that does not prove itself.
     here = rig().verifying()
     here.client.refused(0x96)
+    # A file of several.
+    here = rig().verifying()
+    here.client.require_more()
     # A candidate found at boot.
     here = rig()
     here.client.complete()
@@ -125,7 +128,8 @@ def test_event_without_an_entry_is_refused():
 
 
 def test_image_upgrade_status_of_every_state():
-    """ZCL r8, 11.10.7: 0 normal, 1 in progress, 2 complete, 3 waiting, 4 count down."""
+    """ZCL r8, 11.10.7: 0 normal, 1 in progress, 2 complete, 3 waiting, 4 count down, 5 wait for more, 6
+    waiting for an event outside the cluster."""
     querying = Rig()
     querying.query()
     countdown, activating = Rig().waiting(), Rig().waiting()
@@ -143,3 +147,10 @@ def test_image_upgrade_status_of_every_state():
         (activating, states.ACTIVATING, 4),
     ):
         assert rig.state == state and rig.client.upgrade_status() == status
+    part = Rig().verifying()
+    part.client.require_more()
+    assert part.state == states.REPORTING and part.client.upgrade_status() == 5
+    outside = Rig(upgrade_activation_policy=1).waiting()
+    assert outside.state == states.WAITING and outside.client.upgrade_status() == 6
+    outside.hear(notify())
+    assert outside.state == states.QUERYING and outside.client.upgrade_status() == 6

@@ -285,6 +285,19 @@ def test_offers_that_are_not_for_this_device():
         assert rig.take_reply()[12:] == b"\x10\x02\x0b\x02\x85", "INVALID_FIELD"
 
 
+def test_offer_that_cannot_fit_is_told_so():
+    for size, fits in ((5000, True), (5001, False), (0xFFFFFFFF, False)):
+        rig = Rig()
+        rig.client.offer.space = 5000
+        rig.query()
+        rig.hear(offer(size=size))
+        if fits:
+            assert rig.take().command == BLOCK_REQUEST
+        else:
+            assert rig.state == states.IDLE and not rig.asked
+            assert rig.take_reply()[12:] == b"\x10\x02\x0b\x02\x89", "INSUFFICIENT_SPACE"
+
+
 def test_offer_of_the_running_version_is_discarded_in_silence():
     rig = Rig()
     rig.query()

@@ -14,6 +14,7 @@ from tests.portable.scripted import (
     default_response,
     end_response,
     gaps,
+    identity_bytes,
     notify,
     offer,
 )
@@ -21,6 +22,7 @@ from tests.portable.scripted import (
 ANY_VERSION = 0xFFFFFFFF
 ANY = 0xFFFF
 INVALID_IMAGE = b"\x10\x04\x0b\x07\x96"
+NOT_AUTHORIZED = b"\x10\x04\x0b\x07\x7e"
 
 
 def answered(frame, **where):
@@ -295,6 +297,103 @@ def test_success_after_an_earlier_failure_is_reported_as_success():
     rig.client.end.verified(False)
     rig.send()
     assert rig.take().status == 0
+
+
+# A file of several
+
+
+def test_file_of_several_asks_for_the_next_one():
+    """REQUIRE_MORE_IMAGE: herdsman and the standard answer it by a Default Response, zigpy by "apply now"."""
+    for answer in (default_response(END, 0), end_response(0, 0)):
+        rig = Rig(first_query=2000).verifying()
+        rig.dice = [1999]
+        rig.client.require_more()
+        rig.send()
+        request = rig.take()
+        assert request.status == 0x99 and request.payload[1:9] == identity_bytes()
+        rig.hear(answer)
+        assert rig.state == states.IDLE and ss.REFUSED not in rig.actions
+        assert rig.client.upgrade_status() == 5 and rig.client.downloaded_file_version() == NEW
+        rig.pass_time(1999)
+        assert rig.quiet()
+        rig.pass_time(1)
+        assert rig.take().command == QUERY and rig.client.upgrade_status() == 5
+        rig.hear(NO_IMAGE)
+        assert rig.state == states.IDLE and rig.client.upgrade_status() == 5
+        assert rig.client.poll_timeout() >= 24 * HOUR
+        rig.hear(notify())
+        rig.take()
+        rig.file[:] = b""
+        rig.hear(offer(0x00030000))
+        assert rig.take().offset == 0 and rig.client.upgrade_status() == 1
+
+
+def test_nothing_applies_a_file_of_several():
+    rig = Rig().verifying()
+    rig.client.require_more()
+    rig.send()
+    rig.pass_time(HOUR)
+    assert [request.command for request in rig.asked[:4]] == [END, END, END, QUERY]
+    rig.asked.clear()
+    rig.hear(end_response(0, 0))
+    assert rig.take_reply()[12:] == INVALID_IMAGE and rig.state != states.ACTIVATING
+
+
+# Activation by an event outside the cluster
+
+
+def outside():
+    return Rig(upgrade_activation_policy=1, end_tries=3)
+
+
+def test_no_server_may_say_when_if_only_an_event_outside_may():
+    for current, upgrade in ((0, 0), (0, 9), (NOW, NOW), (NOW, NOW + 9), (NOW, NOW - 1)):
+        rig = outside().ending()
+        rig.take()
+        rig.hear(end_response(current, upgrade))
+        assert rig.state == states.WAITING and rig.take_reply()[12:] == NOT_AUTHORIZED
+        rig.hear(end_response(current, upgrade, ANY_VERSION, ANY, ANY), broadcast=True)
+        assert rig.state == states.WAITING and rig.quiet(), "never to a broadcast"
+
+
+def test_hold_for_an_event_outside_is_what_the_server_may_say():
+    """GBCS: all wildcards, wait for CS06."""
+    rig = outside().ending()
+    rig.take()
+    rig.hear(end_response(FOREVER, FOREVER, ANY_VERSION, ANY, ANY))
+    assert rig.state == states.WAITING and rig.quiet() and rig.client.upgrade_status() == 6
+    rig.pass_time(HOUR)
+    assert rig.take().command == END, "it is asked once an hour what it thinks"
+
+
+def test_event_outside_activates():
+    for rig in (outside().waiting(), outside().ending()):
+        rig.asked.clear()
+        assert rig.client.end.activate()
+        assert rig.state == states.ACTIVATING and rig.quiet()
+        rig.hear(end_response(NOW, FOREVER))
+        rig.hear(end_response(0, 100))
+        assert rig.state == states.ACTIVATING, "no server takes it back"
+        assert rig.take_reply()[12:] == NOT_AUTHORIZED
+
+
+def test_event_outside_does_not_count_without_a_verified_image_or_by_the_other_policy():
+    for rig in (
+        outside(),
+        outside().downloading(),
+        outside().verifying(),
+        outside().reporting(),
+        Rig().waiting(),
+    ):
+        before = rig.state
+        assert not rig.client.end.activate() and rig.state == before
+
+
+def test_silence_never_activates_if_only_an_event_outside_may():
+    rig = outside().ending()
+    rig.pass_time(100 * HOUR)
+    assert rig.state in (states.WAITING, states.ENDING)
+    assert max(gaps([request.time for request in rig.asked[3:]])) <= HOUR + 14000
 
 
 # Notify in between
