@@ -4,8 +4,8 @@ VENV := .venv
 READY := $(VENV)/.ready
 # In a directory of their own: beside the host's packages they would shadow Python's standard library.
 STUBS := micropython-unix-stubs==1.29.0.post1
-PORT_STUBS := rp2 esp32 stm32
-PORT_STUBS_VERSION := 1.26.0.post1
+# Ports whose flash boards/ports has as examples.
+PORT_STUBS := $(shell cat boards/ports/stubs.txt)
 # zigbee-herdsman, the tests' second hub: node comes from the test extra, npm's cache stays here, too.
 HUB := tests/interop/herdsman
 HERDSMAN := $(VENV)/herdsman
@@ -79,14 +79,14 @@ native: $(READY)
 
 setup: $(READY) $(HERDSMAN)/.ready
 
-$(READY): setup.cfg pyproject.toml
+$(READY): setup.cfg pyproject.toml boards/ports/stubs.txt
 	@command -v $(PYTHON) >/dev/null || { echo "hanota: no $(PYTHON) here; install Python 3.11 or newer (Debian: apt install python3 python3-venv), or name one: make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "hanota: $(PYTHON) is older than 3.11; name a newer one: make PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "hanota: Python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }
 	@echo "hanota: setting up $(VENV) (once, about a minute)"
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[test]' || { echo "hanota: pip could not install what setup.cfg lists; it needs a package index: see the lines above" >&2; exit 1; }
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --target $(VENV)/typings --upgrade $(STUBS) || { echo "hanota: pip could not install $(STUBS)" >&2; exit 1; }
-	@for port in $(PORT_STUBS); do $(VENV)/bin/pip install --quiet --disable-pip-version-check --target $(VENV)/typings-$$port --upgrade micropython-$$port-stubs==$(PORT_STUBS_VERSION) || { echo "hanota: pip could not install micropython-$$port-stubs" >&2; exit 1; }; done
+	@for stubs in $(PORT_STUBS); do port=$${stubs#micropython-}; $(VENV)/bin/pip install --quiet --disable-pip-version-check --target $(VENV)/typings-$${port%%-*} --upgrade $$stubs || { echo "hanota: pip could not install $$stubs" >&2; exit 1; }; done
 	@touch $(READY)
 
 $(HERDSMAN)/.ready: $(READY) $(HUB)/package.json $(HUB)/package-lock.json $(HUB)/.npmrc

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from tools import layout
+from tools.errors import Failed
 
 PORTS = ("rp2", "esp32", "stm32")
 _CONFIG = """\
@@ -31,7 +32,9 @@ def stubs_of(port: str) -> Path:
 
 
 def check(port: str, path: Path) -> subprocess.CompletedProcess[str]:
-    """mypy's verdict of ``path`` as a module for ``port``."""
+    """mypy's verdict of ``path`` as a module for ``port``. Failed without its stubs."""
+    if not stubs_of(port).is_dir():
+        raise Failed(f"no stubs of the port {port} in {stubs_of(port)}; make setup puts them there")
     with tempfile.TemporaryDirectory(prefix="hanota-") as directory:
         config = Path(directory) / "mypy.ini"
         cache = layout.ROOT / ".mypy_cache" / port
