@@ -44,6 +44,7 @@ lint: $(READY)
 docs: $(READY)
 	@$(VENV)/bin/python -m tools.draw_states --write
 	@$(VENV)/bin/python -m tools.settings_table --write
+	@$(VENV)/bin/python -m tools.conformance.page --write
 
 firmware: $(READY)
 	@$(FIRMWARE) $(FIRMWARE_BOARD)

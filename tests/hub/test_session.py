@@ -317,6 +317,7 @@ def test_a_connected_but_silent_device_is_said_plainly():
     run(story())
 
 
+# rule: hub-file-check
 @pytest.mark.parametrize(
     "content",
     [

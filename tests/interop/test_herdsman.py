@@ -53,6 +53,7 @@ def names_of(events):
     return [event["event"] for event in events]
 
 
+# rule: hub-interview
 def test_an_interview_is_answered_by_the_device_itself(make_device, start_herdsman):
     hub = start_herdsman(make_device(), "--interview")
     assert hub.exit_code() == 0, hub.events
@@ -76,6 +77,7 @@ def test_an_interview_is_answered_by_the_device_itself(make_device, start_herdsm
     }
 
 
+# rule: hub-pages
 def test_an_update_by_image_pages(make_device, start_herdsman, images):
     """Herdsman sends a page's blocks under the request's sequence number, as fast as it can."""
     device = make_device("--setting", "page_size=1024")
@@ -86,6 +88,7 @@ def test_an_update_by_image_pages(make_device, start_herdsman, images):
     assert result["largest_step_back"] == 0, "every byte was fetched once"
 
 
+# rule: hub-after-reboot, hub-query-once
 def test_after_a_power_cut_the_device_goes_on_with_block_requests(make_device, start_herdsman, images):
     device = make_device()
     hub = start_herdsman(device, "--image", images.v2, *SLOW)
@@ -115,6 +118,7 @@ def test_after_a_power_cut_the_device_goes_on_with_block_requests(make_device, s
     assert device.process.wait("countdown")["seconds"] == 1
 
 
+# rule: end-invalid, hub-end-failure-told
 def test_an_image_of_another_key_is_refused_and_herdsman_is_told(make_device, start_herdsman, images):
     device = make_device()
     result = failure_of(start_herdsman(device, "--image", images.forged))
@@ -125,6 +129,7 @@ def test_an_image_of_another_key_is_refused_and_herdsman_is_told(make_device, st
     assert_untouched(device, images)
 
 
+# rule: hub-plain-file
 def test_a_plain_file_for_another_manufacturer_is_declined(make_device, start_herdsman, images):
     device = make_device()
     hub = start_herdsman(device, "--image", images.foreign, "--patience", 1)

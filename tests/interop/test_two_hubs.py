@@ -104,6 +104,7 @@ async def is_updated(place, device, version, manufacturer=MANUFACTURER):
 # The slowest first.
 
 
+# rule: hub-duplicates, hub-pages
 @both_hubs
 @pytest.mark.parametrize("page_size", [0, 2048])
 @scenario
@@ -128,6 +129,7 @@ async def test_lost_and_doubled_frames(place, hub_name, page_size):
         return f"{hub_name}, pages of {page_size}: {losses.told}, asked: {asked}"
 
 
+# rule: hub-block-size, hub-announce, hub-version-read
 @both_hubs
 @pytest.mark.parametrize("size", [16, 63, 200])
 @scenario
@@ -148,6 +150,7 @@ async def test_a_plain_update(place, hub_name, size):
         return f"{hub_name}, {size} bytes a block: {len(served)} blocks, {frames} frames from the device"
 
 
+# rule: hub-after-reboot
 @both_hubs
 @scenario
 async def test_a_hub_that_restarts_half_way(place, hub_name):
@@ -168,6 +171,7 @@ async def test_a_hub_that_restarts_half_way(place, hub_name):
         return f"{hub_name}: {twice} bytes served twice"
 
 
+# rule: hub-abort, hub-again
 @both_hubs
 @scenario
 async def test_abort_and_again(place, hub_name):
@@ -212,6 +216,7 @@ def retimed(current, upgrade):
     return weather
 
 
+# rule: end-hold, end-difference
 @both_hubs
 @scenario
 async def test_a_scheduled_upgrade(place, hub_name):
@@ -239,6 +244,7 @@ async def test_a_scheduled_upgrade(place, hub_name):
         await is_updated(place, device, version)
 
 
+# rule: hub-scheduled
 @scenario
 async def test_an_update_that_herdsman_scheduled_starts_with_the_devices_own_query(place):
     async with place.device() as device:
@@ -265,6 +271,7 @@ async def hub_says(hub, name):
 # Interviews
 
 
+# rule: hub-interview
 @scenario
 async def test_zigpys_interview_is_answered_by_the_device_itself(place):
     async with place.device("--endpoint", "11") as device:
@@ -287,6 +294,7 @@ async def test_zigpys_interview_is_answered_by_the_device_itself(place):
         assert "Read Attributes Response" in answers
 
 
+# rule: read-attributes, discovery
 @scenario
 async def test_zigpy_reads_every_attribute_and_discovers_every_command(place):
     async with place.device() as device:

@@ -196,6 +196,7 @@ def test_image_type():
     assert refusal(vectors.BREAKING_A_RULE["other-image-type"]) == reject.WRONG_IMAGE_TYPE
 
 
+# rule: header-checked
 def test_hardware_only_within_the_range():
     for version, fits in ((0, False), (1, False), (2, True), (5, True), (6, False), (0xFFFF, False)):
         other = device()
@@ -207,6 +208,7 @@ def test_hardware_only_within_the_range():
         assert accept(PLAIN, to=other).hardware_max == 0xFFFF, version
 
 
+# rule: offer-lower-version
 def test_sequence_below_the_counter_is_refused_and_equal_is_not():
     newer = device()
     newer.security_counter = 8
@@ -217,12 +219,14 @@ def test_sequence_below_the_counter_is_refused_and_equal_is_not():
     assert accept(PLAIN, to=newer).sequence_number == 7
 
 
+# rule: header-checked, hub-force
 def test_header_must_say_what_the_manifest_says():
     assert refusal(PLAIN, Header(manufacturer_code=0x4321)) == reject.HEADER_MISMATCH
     assert refusal(PLAIN, Header(image_type=0x0080)) == reject.HEADER_MISMATCH
     assert refusal(PLAIN, Header(file_version=0x00010204)) == reject.HEADER_MISMATCH
 
 
+# rule: header-checked
 def test_header_hardware_range_must_be_the_manifest_s():
     assert refusal(PLAIN, Header(hardware_min=0, hardware_max=0xFFFF)) == reject.HEADER_MISMATCH
     assert refusal(LIMITED, Header()) == reject.HEADER_MISMATCH

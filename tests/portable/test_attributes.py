@@ -56,6 +56,7 @@ def test_firmware_version_is_written_with_dots():
     assert dotted(0x01020003) == "1.2.0.3" and dotted(0xFFFFFFFF) == "255.255.255.255"
 
 
+# rule: read-attributes
 def test_ota_attributes_of_an_idle_device():
     rig = Rig()
     for attribute, expected in (
@@ -91,6 +92,7 @@ def test_ota_attributes_follow_a_download():
     assert value(rig, OTA, 0x0006) == b"\x30\x01"
 
 
+# rule: end-success, end-countdown
 def test_ota_attributes_of_a_verified_image():
     rig = Rig().verifying()
     assert value(rig, OTA, 0x0001) == struct.pack("<BI", U32, len(IMAGE))
@@ -102,6 +104,7 @@ def test_ota_attributes_of_a_verified_image():
     assert value(rig, OTA, 0x0006) == b"\x30\x04"
 
 
+# rule: end-invalid
 def test_ota_attributes_after_a_refusal():
     rig = Rig().reporting()
     assert value(rig, OTA, 0x0004) == b"\x23\xff\xff\xff\xff" and value(rig, OTA, 0x0006) == b"\x30\x00"
@@ -112,6 +115,7 @@ def test_time_out_policy_is_the_settings():
     assert value(Rig(upgrade_timeout_policy=1), OTA, 0x000C) == b"\x30\x01"
 
 
+# rule: hub-version-read
 def test_replies_flip_the_direction():
     """zigpy reads versions with 0x18, herdsman Basic with 0x10; replies are 0x10 and 0x18."""
     rig = Rig()

@@ -28,6 +28,7 @@ def test_server_with_a_cap_is_asked_for_what_it_sends():
     assert bytes(rig.file) == IMAGE[:300]
 
 
+# rule: block-shorter
 def test_what_the_server_sends_is_never_relied_on():
     rig = Rig(max_data_size=223).downloading()
     sizes(rig, 50, 4)
@@ -133,6 +134,7 @@ def payload(**settings):
     return Rig(max_data_size=63, **settings).downloading().take().payload
 
 
+# rule: hub-no-options
 def test_options_of_a_block_request():
     plain = "34128400" + "00000200" + "00000000" + "3f"
     node = "0102030405060708"

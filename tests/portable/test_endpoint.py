@@ -56,6 +56,7 @@ def test_broadcast_and_the_broadcast_endpoint_reach_us():
     assert rig.take_reply()[6:8] == b"\x0b\x01", "from our endpoint"
 
 
+# rule: hub-reply-endpoint
 def test_answers_have_the_profile_and_endpoint_of_the_asker():
     for profile in (0x0104, SMART_ENERGY):
         for source_endpoint in (1, 11, 240):
@@ -139,6 +140,7 @@ def test_broadcast_answers_to_requests_are_ignored():
 # Default Response
 
 
+# rule: refusals, broadcast-no-response
 def test_unknown_commands_and_clusters_are_refused_each_by_its_status():
     for zcl, cluster, reply in (
         (b"\x19\x05\x0a\x00", 0x0019, b"\x10\x05\x0b\x0a\x81"),
@@ -164,6 +166,7 @@ def test_refusals_are_told_although_default_responses_were_not_wanted():
     assert rig.take_reply()[12:] == b"\x10\x05\x0b\x0a\x81"
 
 
+# rule: no-answer-to-refusals
 def test_default_response_is_never_answered():
     for cluster in (0x0019, BASIC, 0x0006):
         for control in (0x00, 0x08, 0x18):
@@ -185,6 +188,7 @@ def test_responses_are_not_acknowledged_by_default_responses():
 # Interleaving
 
 
+# rule: hub-identical-requests
 def test_identical_requests_are_answered_each_time():
     """zigpy's interview repeats frames with the same number, 38 ms apart."""
     rig = Rig()
@@ -204,3 +208,18 @@ def test_reads_in_the_middle_of_a_download_do_not_disturb_it():
         rig.replies.clear()
         rig.hear(block(request.offset, IMAGE[request.offset : request.offset + request.size]))
     assert len(rig.file) == SIZE
+
+
+# rule: hub-only-ota
+def test_nothing_but_requests_is_sent_unasked():
+    """herdsman takes global frames 1, 3 and 6 on this cluster for OTA requests: no reports, no reads."""
+    rig = Rig()
+    sent = [rig.query()]
+    rig.hear(offer())
+    while rig.asked:
+        sent.append(rig.answer())
+    rig.client.end.verified(False)
+    rig.send()
+    sent += rig.asked
+    assert len(sent) > SIZE // 63 and not rig.replies
+    assert {request.frame[12] for request in sent} == {0x01}, "cluster-specific, client to server"

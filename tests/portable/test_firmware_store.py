@@ -147,6 +147,7 @@ def test_a_header_that_differs_is_refused():
     assert refusal(bench.download, image) == reject.HEADER_MISMATCH
 
 
+# rule: offer-size
 def test_too_large_is_told_from_the_header_alone():
     bench = running(slot_units=1)
     assert refusal(bench.download, LONG) == reject.TOO_LARGE
@@ -211,6 +212,7 @@ def test_an_empty_write_changes_nothing():
 # Resume
 
 
+# rule: resume
 def test_a_download_goes_on_at_its_durable_offset():
     for erase_size in (256, 512, 1024):
         for until in range(0, len(LONG.data), 97):
@@ -250,6 +252,7 @@ def test_until_boundary_ends_blocks_at_erase_units():
     assert bench.store.until_boundary(FILE_HEADER + 1024) == 1024
 
 
+# rule: resume-identity
 def test_another_image_under_the_accepted_identity_starts_again():
     bench = running()
     bench.download(V2, 600)  # accepted; the first unit is not durable

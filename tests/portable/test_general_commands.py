@@ -69,6 +69,7 @@ def write(attribute, kind, value):
 # Write
 
 
+# rule: write-read-only
 def test_every_write_is_refused_because_the_attribute_is_read_only():
     for cluster, known in ((OTA, OTA_ATTRIBUTES), (BASIC, BASIC_ATTRIBUTES)):
         for attribute, kind in known:
@@ -96,6 +97,7 @@ def test_a_write_changes_nothing():
         assert rig.take_reply() == before
 
 
+# rule: write-read-only
 def test_writes_are_answered_record_by_record():
     payload = write(0x0009, U16, b"\x01\x00") + write(NO_SUCH, U8, b"\x01") + write(0x000C, U8, b"\x01")
     expected = struct.pack("<BHBHBH", READ_ONLY, 0x0009, UNSUPPORTED, NO_SUCH, WRONG_TYPE, 0x000C)
@@ -160,6 +162,7 @@ def to_report(attribute, kind, change=b""):
     return struct.pack("<BHBHH", 0, attribute, kind, 1, 60) + change
 
 
+# rule: report-unreportable
 def test_no_attribute_can_be_reported():
     for cluster, known in ((OTA, OTA_ATTRIBUTES), (BASIC, BASIC_ATTRIBUTES)):
         for attribute, kind in known:
@@ -211,6 +214,7 @@ def test_discovery_tells_every_attribute_and_its_type():
             assert ask(command, b"\xfe\xff\xff", cluster, command + 1) == b"\x01"
 
 
+# rule: discovery
 def test_what_discovery_tells_is_what_can_be_read():
     out = bytearray(64)
     rig = Rig()
@@ -220,6 +224,7 @@ def test_what_discovery_tells_is_what_can_be_read():
         assert readable == list(attributes.IDS[cluster])
 
 
+# rule: discovery
 def test_discovery_of_commands():
     received, generated = commands_that_mean_something(), sorted(requests_of_a_whole_update())
     for command, commands in ((RECEIVED, received), (GENERATED, generated)):
@@ -266,6 +271,7 @@ def test_malformed_discovery():
 # All of them
 
 
+# rule: refusals
 def test_other_general_commands_are_unsupported():
     known = (READ, WRITE, UNDIVIDED, NO_RESPONSE, CONFIGURE, READ_REPORTING)
     known += (0x0B, DISCOVER, RECEIVED, GENERATED, EXTENDED)

@@ -81,6 +81,7 @@ def test_whole_file_by_pages():
     assert rig.client.ignored == 0
 
 
+# rule: page-request
 def test_request_layout():
     rig = Rig(page_size=0x0123, max_data_size=0x3F, response_spacing=0x0132).downloading()
     frame = rig.take().frame
@@ -92,6 +93,7 @@ def test_request_layout():
     assert rig.take().payload == unhexlify(expected)
 
 
+# rule: hub-page-clamped
 def test_page_ends_where_the_file_ends():
     """herdsman sends zero-length blocks for ever to a page that goes on behind the file."""
     rig = rig_with_pages()
@@ -137,6 +139,7 @@ def test_any_block_size_of_the_server():
 # Holes
 
 
+# rule: page-holes
 def test_holes_are_filled_by_block_requests_and_nothing_comes_twice():
     for lost in ([0], [50], [250], [0, 50], [100, 200], [250, 300], [0, 100, 200, 250], [950], [900, 950]):
         rig = rig_with_pages()
@@ -187,6 +190,7 @@ def test_silence_ends_a_page_after_a_time_out_and_the_spacing():
     assert rig.client.poll_timeout() == 3000, "what came was progress"
 
 
+# rule: hub-pages
 def test_blocks_of_a_page_in_any_order():
     for order in ((5, 4, 3, 2, 1, 0), (1, 0, 3, 2, 5, 4), (0, 2, 1, 3, 5, 4), (3, 0, 4, 1, 5, 2)):
         rig = rig_with_pages()
@@ -316,6 +320,7 @@ def test_duplicates_in_a_page_are_ignored_and_counted():
     assert bytes(rig.file) == IMAGE[:150], "the first one counts"
 
 
+# rule: hub-zero-length
 def test_zero_length_blocks_for_ever_end_in_block_requests():
     rig = rig_with_pages(block_tries=10)
     for _ in range(2000):

@@ -13,6 +13,7 @@ from tests.portable.scripted import (
     NEW,
     NO_IMAGE,
     QUERY,
+    SIZE,
     Identity,
     Rig,
     block,
@@ -20,6 +21,7 @@ from tests.portable.scripted import (
     end_response,
     gaps,
     identity_bytes,
+    notify,
     offer,
 )
 
@@ -29,6 +31,7 @@ DAY = 24 * HOUR
 # The plain update
 
 
+# rule: block-shorter
 def test_plain_update_at_any_size_asked_and_given():
     for asked in (1, 16, 40, 50, 63, 223, 255):
         for given in (1, 40, 50, 255):
@@ -49,6 +52,7 @@ def test_plain_update_at_any_size_asked_and_given():
             assert rig.state == states.ACTIVATING and rig.quiet()
 
 
+# rule: hub-past-the-end
 def test_last_block_asks_no_more_than_the_file_has():
     rig = Rig(max_data_size=63).downloading(15)
     request = rig.take()
@@ -64,6 +68,7 @@ def test_a_block_never_crosses_the_limit_that_the_store_set():
 # Requests, byte for byte as in the recordings of real hubs' sessions
 
 
+# rule: query-hardware, hub-end-payload, hub-no-options
 def test_request_layouts():
     identity = Identity()
     identity.image_type = 1
@@ -83,6 +88,46 @@ def test_request_layouts():
     assert rig.take().frame[14:] == unhexlify("069634120100" + "00000200")
 
 
+# rule: figure-data-size
+def test_63_bytes_are_asked_for_unless_the_board_says_otherwise():
+    assert Rig().downloading().take().size == 63
+    assert Rig(max_data_size=40).downloading().take().size == 40
+
+
+# rule: hub-first-block
+def test_first_block_is_asked_for_at_once_after_a_notify():
+    """zigpy waits 30 s from Notify to the first block, herdsman 60 s for the query."""
+    rig = Rig()
+    rig.hear(notify())
+    query = rig.take()
+    rig.hear(offer())
+    first = rig.take()
+    assert (query.command, first.command, first.offset) == (QUERY, BLOCK_REQUEST, 0)
+    assert query.time == first.time == 0
+
+
+# rule: hub-stall, hub-quick-request
+def test_lost_blocks_are_asked_for_again_well_within_30_s():
+    """zigpy ends a session 30 s after the last block request, and drops a repeated one for 10 s."""
+    rig = Rig().downloading(3)
+    rig.pass_time(30000)
+    times = [request.time for request in rig.asked]
+    assert len(times) >= 4 and {request.offset for request in rig.asked} == {189}
+    assert 1000 <= gaps(times)[0] <= 5000, "herdsman 10.9 can lose what comes too soon"
+    assert max(gaps(times)) <= 10000
+
+
+# rule: hub-pacing
+def test_slow_server_is_waited_for():
+    """zigbee2mqtt takes 250 ms over each block; the largest wait here is just below a time-out."""
+    for milliseconds in (250, 2999):
+        rig = Rig().downloading()
+        while len(rig.file) < SIZE - 63:
+            rig.pass_time(milliseconds)
+            rig.answer()
+        assert bytes(rig.file) == IMAGE[: len(rig.file)], "nothing was asked for twice"
+
+
 def test_each_request_has_a_new_transaction_sequence_number():
     rig = Rig(max_data_size=1)
     rig.dice = [0, 0xFE]  # the time of the first query, then the first number
@@ -94,6 +139,7 @@ def test_each_request_has_a_new_transaction_sequence_number():
     assert all([gap % 256 == 1 for gap in gaps(numbers)])
 
 
+# rule: hub-new-tsn
 def test_retries_have_a_new_transaction_sequence_number():
     """zigpy drops a repeated frame with the same number for 10 s."""
     rig = Rig()
@@ -110,6 +156,7 @@ def test_retries_have_a_new_transaction_sequence_number():
 # Lost answers
 
 
+# rule: block-retry
 def test_retry_asks_for_the_same_offset_with_back_off():
     rig = Rig(block_tries=10, response_timeouts=(3000, 4500, 6500, 9000)).downloading(3)
     times = []
@@ -131,6 +178,7 @@ def test_timeouts_start_anew_after_every_block():
     assert len(rig.file) == 3 * 63
 
 
+# rule: block-errors
 def test_error_limit_leads_to_back_off_and_resume_and_never_to_zero():
     rig = Rig(block_tries=10, back_off=30000, longest_back_off=HOUR).downloading(5)
     back_offs = []
@@ -155,6 +203,7 @@ def test_error_limit_leads_to_back_off_and_resume_and_never_to_zero():
     assert began, "one block was enough to begin with the short back-off again"
 
 
+# rule: hub-query-once
 def test_repeated_query_unanswered_goes_on_with_block_requests():
     """herdsman answers one query a session, but serves blocks from any offset."""
     rig = Rig(query_tries=3).downloading(5)
@@ -169,6 +218,7 @@ def test_repeated_query_unanswered_goes_on_with_block_requests():
     assert bytes(rig.file) == IMAGE
 
 
+# rule: hub-spontaneous-query
 def test_unanswered_query_without_a_download_is_not_repeated_for_ever():
     rig = Rig(query_tries=3, query_period=DAY)
     rig.query()
@@ -197,6 +247,7 @@ def test_late_answer_to_the_try_before_is_taken():
     assert rig.take().offset == 63
 
 
+# rule: hub-duplicates
 def test_duplicate_answers_are_ignored_and_counted():
     rig = Rig().downloading()
     rig.answer()
@@ -243,6 +294,7 @@ def test_rejoining_does_not_break_the_pace():
 # After a reset
 
 
+# rule: resume, hub-after-reboot
 def test_after_a_reboot_goes_on_with_block_requests_from_the_stored_offset():
     rig = Rig()
     rig.client.restore(0x1234, 0x0084, NEW)
@@ -277,6 +329,7 @@ def test_after_a_reboot_with_a_complete_image_it_is_verified_again():
     assert rig.take().payload == b"\x00" + identity_bytes()
 
 
+# rule: figure-first-query, hub-notify-lost
 def test_first_query_comes_at_a_random_time_after_the_start():
     rig = Rig(first_query=2000)
     rig.dice = [0, 0]
@@ -286,6 +339,7 @@ def test_first_query_comes_at_a_random_time_after_the_start():
         assert rig.client.poll_timeout() == due
 
 
+# rule: no-image, figure-query-period, hub-notify-lost
 def test_queries_of_its_own_are_a_day_apart_with_a_random_part():
     rig = Rig(query_period=DAY)
     rig.query()

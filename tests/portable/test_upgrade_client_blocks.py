@@ -28,6 +28,7 @@ DAY = 24 * HOUR
 # Blocks that are not the answer
 
 
+# rule: block-answers, hub-version-echoed
 def test_blocks_that_do_not_answer_the_request_are_ignored_and_counted():
     data = IMAGE[63:126]
     for frame in (
@@ -66,6 +67,7 @@ def test_bytes_behind_the_data_of_a_block_are_not_taken():
     assert bytes(rig.file) == IMAGE[:10]
 
 
+# rule: hub-zero-length
 def test_zero_length_blocks_for_ever_end_in_back_off():
     """herdsman sends success blocks of length 0 for ever when asked for nothing or past the end."""
     rig = Rig(block_tries=10).downloading(1)
@@ -98,6 +100,7 @@ def test_block_that_was_not_asked_for_is_ignored():
 # The server stops
 
 
+# rule: abort, hub-abort
 def test_abort_keeps_progress():
     rig = Rig(back_off=30000).downloading(4)
     rig.take()
@@ -110,6 +113,7 @@ def test_abort_keeps_progress():
     assert rig.take().offset == 252
 
 
+# rule: abort
 def test_abort_without_a_new_notify_is_followed_by_a_query_after_the_back_off():
     rig = Rig(back_off=30000).downloading(4)
     rig.take()
@@ -129,6 +133,7 @@ def test_malformed_and_unknown_block_status_stop_but_keep_progress():
         assert rig.state == states.IDLE and rig.client.base == ss.DOWNLOAD
 
 
+# rule: block-refused
 def test_default_response_to_a_block_request_stops_but_keeps_progress():
     for status in (0x80, 0x81, 0x98):
         rig = Rig().downloading(4)
@@ -183,28 +188,34 @@ def paced(frame, **settings):
     return request.time - began
 
 
+# rule: wait-difference, wait-same-offset
 def test_wait_for_data_with_absolute_times():
     assert paced(wait_for_data(NOW, NOW + 7)) == 7000
 
 
+# rule: wait-relative, wait-same-offset
 def test_wait_for_data_with_a_relative_time():
     assert paced(wait_for_data(0, 90)) == 90000
 
 
+# rule: wait-zero
 def test_wait_for_data_of_zero_uses_the_minimum_block_period():
     assert paced(wait_for_data(NOW, NOW, 1000)) == 1000 - 400
     assert paced(wait_for_data(NOW, NOW), shortest_wait=50) == 50
 
 
+# rule: wait-passed
 def test_wait_for_data_with_times_the_wrong_way():
     assert paced(wait_for_data(NOW, NOW - 1), senseless_wait=300000) == 300000
 
 
+# rule: wait-cap
 def test_wait_for_data_is_capped():
     assert paced(wait_for_data(0, 3601), longest_wait=HOUR) == HOUR
     assert paced(wait_for_data(0, 0xFFFFFFFF), longest_wait=HOUR) == HOUR
 
 
+# rule: wait-period
 def test_wait_for_data_with_a_period_sets_the_attribute():
     for period, value in ((None, 0), (0, 0), (250, 250), (0xFFFE, 0xFFFE), (0xFFFF, 0xFFFE)):
         rig = Rig(minimum_block_period=77).downloading()
@@ -215,6 +226,7 @@ def test_wait_for_data_with_a_period_sets_the_attribute():
     assert paced(wait_for_data(0, 6, 5000)) == 6000
 
 
+# rule: duty-cycle
 def test_wait_for_data_is_no_error():
     rig = Rig(block_tries=3).downloading(2)
     for _ in range(50):
@@ -224,6 +236,7 @@ def test_wait_for_data_is_no_error():
     assert rig.answer().offset == 126
 
 
+# rule: wait-progress
 def test_wait_for_data_begins_the_count_of_tries_anew():
     rig = Rig(block_tries=3).downloading(2)
     for _ in range(5):
@@ -273,6 +286,7 @@ def test_short_wait_for_data_is_malformed():
         assert rig.state == states.DOWNLOADING and rig.client.poll_timeout() == 3000
 
 
+# rule: block-period
 def test_minimum_block_period_is_obeyed_to_the_millisecond():
     rig = Rig(minimum_block_period=300).downloading()
     times = []
@@ -310,6 +324,7 @@ def test_answer_is_waited_for_as_long_as_the_minimum_block_period():
     assert len(rig.file) == 63
 
 
+# rule: block-period-default
 def test_minimum_block_period_goes_back_to_its_default_when_the_download_ends():
     for end in ("complete", "refused"):
         rig = Rig(minimum_block_period=5).downloading()

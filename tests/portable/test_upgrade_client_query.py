@@ -26,6 +26,7 @@ DAY = 24 * HOUR
 # Image Notify
 
 
+# rule: no-image, hub-second-notify
 def test_query_answered_0x98_is_followed_by_a_second_notify():
     """Both hubs: the first query is always answered with "no image", and Notify comes again."""
     rig = Rig()
@@ -42,6 +43,7 @@ def test_query_answered_0x98_is_followed_by_a_second_notify():
     assert rig.take().command == BLOCK_REQUEST
 
 
+# rule: notify-unicast-lenient, hub-notify-no-response
 def test_no_default_response_to_a_notify():
     """It kills an update from herdsman, which sends Notify with and without the disable bit in its time."""
     for control in (0x19, 0x09):
@@ -50,6 +52,7 @@ def test_no_default_response_to_a_notify():
         assert rig.take().command == QUERY and not rig.replies
 
 
+# rule: notify-unicast, notify-unicast-lenient
 def test_unicast_notify_leads_to_a_query_whatever_it_says():
     for frame in (
         notify(),
@@ -67,6 +70,7 @@ def test_unicast_notify_leads_to_a_query_whatever_it_says():
         assert ss.NOTIFIED in rig.actions
 
 
+# rule: notify-unicast-lenient
 def test_notify_of_no_known_length_is_malformed():
     for rest in (b"\x01", b"\x01\x02\x03", bytes(20)):
         rig = Rig()
@@ -74,6 +78,7 @@ def test_notify_of_no_known_length_is_malformed():
         assert not rig.asked and rig.take_reply()[12:] == b"\x10\x01\x0b\x00\x80"
 
 
+# rule: notify-manufacturer, notify-image-type
 def test_broadcast_notify_that_concerns_the_device():
     mine, any_id = b"\x34\x12", b"\xff\xff"
     for rest in (
@@ -91,6 +96,7 @@ def test_broadcast_notify_that_concerns_the_device():
         assert rig.take().command == QUERY and not rig.replies and not rig.client.unicast
 
 
+# rule: notify-broadcast-invalid, notify-manufacturer, notify-image-type, notify-version
 def test_broadcast_notify_that_does_not_is_dropped_in_silence():
     mine = b"\x34\x12\x84\x00"
     for frame in (
@@ -112,6 +118,7 @@ def test_broadcast_notify_that_does_not_is_dropped_in_silence():
         assert rig.quiet() and rig.client.ignored == 1 and rig.state == states.IDLE
 
 
+# rule: notify-version
 def test_broadcast_notify_about_what_is_being_fetched_is_dropped():
     rig = Rig().downloading()
     rig.take()
@@ -120,6 +127,7 @@ def test_broadcast_notify_about_what_is_being_fetched_is_dropped():
     assert rig.take().command == BLOCK_REQUEST
 
 
+# rule: notify-jitter
 def test_query_jitter_decides_with_a_random_number():
     for jitter, dice, queries in (
         (1, 0, True),
@@ -275,6 +283,7 @@ def test_declined_offer_while_held_goes_back_to_the_hold():
 # Offers
 
 
+# rule: offer-identity, hub-plain-file
 def test_offers_that_are_not_for_this_device():
     """herdsman with a plain file offers and serves any device's image: the device checks for itself."""
     for frame in (offer(manufacturer=0x9999), offer(image_type=2), offer(size=0)):
@@ -285,6 +294,7 @@ def test_offers_that_are_not_for_this_device():
         assert rig.take_reply()[12:] == b"\x10\x02\x0b\x02\x85", "INVALID_FIELD"
 
 
+# rule: offer-size
 def test_offer_that_cannot_fit_is_told_so():
     for size, fits in ((5000, True), (5001, False), (0xFFFFFFFF, False)):
         rig = Rig()
@@ -298,6 +308,7 @@ def test_offer_that_cannot_fit_is_told_so():
             assert rig.take_reply()[12:] == b"\x10\x02\x0b\x02\x89", "INSUFFICIENT_SPACE"
 
 
+# rule: offer-known-version
 def test_offer_of_the_running_version_is_discarded_in_silence():
     rig = Rig()
     rig.query()
@@ -305,6 +316,7 @@ def test_offer_of_the_running_version_is_discarded_in_silence():
     assert rig.state == states.IDLE and rig.quiet()
 
 
+# rule: offer-lower-version
 def test_offer_of_a_lower_version_is_the_servers_policy():
     rig = Rig()
     rig.query()
@@ -335,6 +347,7 @@ def test_offer_that_was_not_asked_for_is_ignored():
     assert bytes(rig.file) == IMAGE[:126]
 
 
+# rule: not-authorized
 def test_not_authorized_leaves_the_device_idle():
     rig = Rig()
     rig.query()
@@ -342,6 +355,7 @@ def test_not_authorized_leaves_the_device_idle():
     assert rig.state == states.IDLE and rig.quiet()
 
 
+# rule: resume-identity
 def test_another_image_is_started_clean():
     rig = Rig().downloading(3)
     rig.hear(notify())
@@ -353,6 +367,7 @@ def test_another_image_is_started_clean():
     assert request.offset == 0 and request.payload[1:9] == identity_bytes(0x00030000)
 
 
+# rule: resume-identity
 def test_same_version_of_another_size_is_not_the_same_offer():
     rig = Rig().downloading(3)
     rig.hear(notify())

@@ -36,6 +36,7 @@ def answered(frame, **where):
 # What the times say
 
 
+# rule: end-now
 def test_time_0_is_now():
     """zigpy: current and upgrade time both 0."""
     rig = answered(end_response(0, 0))
@@ -46,6 +47,7 @@ def test_the_current_time_is_now():
     assert answered(end_response(NOW, NOW)).state == states.ACTIVATING
 
 
+# rule: end-offset
 def test_current_0_makes_the_upgrade_time_an_offset():
     """herdsman: apply in 1 s."""
     rig = answered(end_response(0, 1))
@@ -56,6 +58,7 @@ def test_current_0_makes_the_upgrade_time_an_offset():
     assert rig.state == states.ACTIVATING and rig.quiet()
 
 
+# rule: end-difference
 def test_countdown_to_a_utc_time():
     rig = answered(end_response(NOW, NOW + 3 * 24 * 3600 + 7))
     due = (3 * 24 * 3600 + 7) * 1000
@@ -71,12 +74,14 @@ def test_countdown_deadlines_are_small_integers():
     assert 0 < rig.client.poll_timeout() < 1 << 30
 
 
+# rule: end-passed
 def test_upgrade_time_that_has_passed_holds():
     for current, upgrade in ((NOW, NOW - 1), (NOW, 0), (FOREVER, NOW)):
         rig = answered(end_response(current, upgrade))
         assert rig.state == states.WAITING and rig.client.poll_timeout() == HOUR
 
 
+# rule: end-hold, end-poll
 def test_hold_polls_every_hour_until_answered():
     rig = answered(end_response(NOW, FOREVER))
     assert rig.state == states.WAITING and ss.HELD in rig.actions and rig.client.upgrade_status() == 3
@@ -92,6 +97,7 @@ def test_hold_polls_every_hour_until_answered():
     assert rig.state == states.COUNTDOWN
 
 
+# rule: end-retimed
 def test_response_may_retime_a_countdown_and_a_pending_activation():
     rig = answered(end_response(0, 100))
     rig.pass_time(50000)
@@ -121,6 +127,7 @@ def test_countdown_turned_into_a_hold_does_not_fall_due():
 # Whom they concern
 
 
+# rule: end-ids
 def test_wildcards_concern_this_image():
     for response in (
         end_response(0, 0, ANY_VERSION),
@@ -131,6 +138,16 @@ def test_wildcards_concern_this_image():
         assert answered(response).state == states.ACTIVATING
 
 
+# rule: end-gb-wildcards
+def test_response_of_wildcards_alone_holds():
+    """A GB Communications Hub's: current time and upgrade time are 0xFFFFFFFF, too."""
+    rig = answered(end_response(FOREVER, FOREVER, ANY_VERSION, ANY, ANY))
+    assert rig.state == states.WAITING and rig.client.upgrade_status() == 3
+    rig.pass_time(HOUR - 1)
+    assert rig.quiet()
+
+
+# rule: end-ids
 def test_wrong_ids_are_ignored_and_the_request_is_repeated():
     for response in (
         end_response(0, 0, NEW + 1),
@@ -157,6 +174,7 @@ def test_short_responses_are_malformed():
         assert rig.take_reply()[12:] == b"\x10\x04\x0b\x07\x80"
 
 
+# rule: end-unsolicited
 def test_response_without_a_verified_image_is_answered_invalid_image():
     idle, querying = Rig(), Rig()
     querying.query()
@@ -186,6 +204,7 @@ def test_response_while_a_query_is_between_is_heard():
 # No answer
 
 
+# rule: end-unanswered, hub-end-once
 def test_unanswered_three_times_applies_by_policy_0():
     """Hubs answer Upgrade End once a session: what gets lost on the way is never said again."""
     rig = Rig(end_tries=3, upgrade_timeout_policy=0).ending()
@@ -195,6 +214,7 @@ def test_unanswered_three_times_applies_by_policy_0():
     assert rig.state == states.ACTIVATING and len(rig.asked) == 3
 
 
+# rule: end-unanswered
 def test_unanswered_three_times_holds_by_policy_1():
     rig = Rig(end_tries=3, upgrade_timeout_policy=1).ending()
     rig.pass_time(14000)
@@ -206,6 +226,7 @@ def test_unanswered_three_times_holds_by_policy_1():
     assert rig.state == states.ACTIVATING
 
 
+# rule: end-unanswered
 def test_hold_unanswered_three_times_an_hour_apart_is_left_to_the_policy():
     for policy, state in ((0, states.ACTIVATING), (1, states.WAITING)):
         rig = Rig(end_tries=3, upgrade_timeout_policy=policy, hold_poll=HOUR).waiting()
@@ -247,6 +268,7 @@ def test_silence_in_a_default_response_is_no_answer():
 # Failures
 
 
+# rule: hub-end-failure
 def test_never_applies_after_a_failure_even_if_told_apply_now():
     """zigpy answers an Upgrade End Request with status 0x96 by an Upgrade End Response, time 0."""
     rig = Rig().reporting(0x96)
@@ -259,6 +281,7 @@ def test_never_applies_after_a_failure_even_if_told_apply_now():
     assert rig.state == states.IDLE
 
 
+# rule: hub-end-failure-told
 def test_failure_is_reported_until_a_default_response_comes():
     """herdsman, and the standard."""
     for status in (0, 0x01):
@@ -302,6 +325,7 @@ def test_success_after_an_earlier_failure_is_reported_as_success():
 # A file of several
 
 
+# rule: end-more
 def test_file_of_several_asks_for_the_next_one():
     """REQUIRE_MORE_IMAGE: herdsman and the standard answer it by a Default Response, zigpy by "apply now"."""
     for answer in (default_response(END, 0), end_response(0, 0)):
@@ -328,6 +352,7 @@ def test_file_of_several_asks_for_the_next_one():
         assert rig.take().offset == 0 and rig.client.upgrade_status() == 1
 
 
+# rule: end-more
 def test_nothing_applies_a_file_of_several():
     rig = Rig().verifying()
     rig.client.require_more()
@@ -346,6 +371,7 @@ def outside():
     return Rig(upgrade_activation_policy=1, end_tries=3)
 
 
+# rule: end-outside-refused
 def test_no_server_may_say_when_if_only_an_event_outside_may():
     for current, upgrade in ((0, 0), (0, 9), (NOW, NOW), (NOW, NOW + 9), (NOW, NOW - 1)):
         rig = outside().ending()
@@ -356,6 +382,7 @@ def test_no_server_may_say_when_if_only_an_event_outside_may():
         assert rig.state == states.WAITING and rig.quiet(), "never to a broadcast"
 
 
+# rule: end-outside
 def test_hold_for_an_event_outside_is_what_the_server_may_say():
     """GBCS: all wildcards, wait for CS06."""
     rig = outside().ending()
@@ -366,6 +393,7 @@ def test_hold_for_an_event_outside_is_what_the_server_may_say():
     assert rig.take().command == END, "it is asked once an hour what it thinks"
 
 
+# rule: end-outside
 def test_event_outside_activates():
     for rig in (outside().waiting(), outside().ending()):
         rig.asked.clear()
@@ -416,6 +444,7 @@ def test_notify_while_ending_leads_to_a_query_once_answered_or_timed_out():
     assert rig.take().command == END and rig.state == states.ENDING
 
 
+# rule: offer-known-version
 def test_same_offer_again_is_answered_by_upgrade_end():
     rig = Rig().waiting()
     rig.hear(notify())

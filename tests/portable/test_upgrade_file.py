@@ -162,6 +162,7 @@ def mismatch(file, offer, eui64=EUI64):
     return None
 
 
+# rule: header-checked
 def test_header_must_be_that_of_the_offer():
     file, _ = parsed(upgrade_file())
     assert mismatch(file, Offered()) is None

@@ -1,0 +1,268 @@
+"""What the cluster asks of a client, by subject; how other clients read it."""
+
+from tools.conformance.rule import Rule
+
+CLIENT = {
+    "Image Notify": [
+        Rule(
+            "notify-unicast",
+            "A unicast Notify leads to a query whatever it holds: so a server has an image installed again.",
+            "ZCL 11.13.3",
+        ),
+        Rule(
+            "notify-unicast-lenient",
+            "Atmel's client refuses a unicast Notify with a payload type or a jitter of its own by a "
+            "Default Response, other stacks take it. We take it, and refuse only a length that no payload "
+            "type has: a Default Response ends herdsman's update.",
+            "Atmel; herdsman",
+        ),
+        Rule(
+            "notify-broadcast-invalid",
+            "A broadcast Notify with a jitter outside 1 to 100, a reserved payload type or another length "
+            "than its type's is dropped in silence.",
+            "ZCL 11.13.3",
+        ),
+        Rule(
+            "notify-manufacturer",
+            "From payload type 1 on the manufacturer must be ours or the wildcard.",
+            "ZCL 11.13.3",
+        ),
+        Rule(
+            "notify-image-type",
+            "From payload type 2 on the image type must be ours or the wildcard.",
+            "ZCL 11.13.3",
+        ),
+        Rule(
+            "notify-version",
+            "Payload type 3 with the version that runs, or that is there already, is dropped.",
+            "ZCL 11.13.3",
+        ),
+        Rule(
+            "notify-jitter",
+            "A broadcast leads to a query only if a number drawn from 1 to 100 is not above the jitter.",
+            "ZCL 11.13.3",
+        ),
+        Rule("broadcast-no-response", "No Default Response ever answers a broadcast.", "ZCL 2.5.12"),
+    ],
+    "Query Next Image": [
+        Rule(
+            "query-hardware",
+            "The query carries the hardware version, so that the server can choose.",
+            "ZCL 11.13.4",
+        ),
+        Rule(
+            "no-image",
+            "After NO_IMAGE_AVAILABLE the client goes on asking, at its own period.",
+            "ZCL 11.13.5",
+        ),
+        Rule(
+            "not-authorized",
+            "NOT_AUTHORIZED ends the query; the device stays idle and may turn to another server.",
+            "ZCL 11.13.5",
+        ),
+        Rule(
+            "offer-identity",
+            "An offer must name our manufacturer and image type and a size above 0; else INVALID_FIELD.",
+            "ZCL 11.13.5",
+        ),
+        Rule("offer-size", "What does not fit is refused with INSUFFICIENT_SPACE.", "ZCL 11.13.5"),
+        Rule(
+            "offer-known-version",
+            "The version that runs, or that is downloaded, is not fetched again.",
+            "ZCL 11.13.5.4",
+        ),
+        Rule(
+            "offer-lower-version",
+            "A lower version is the server's policy. What forbids going back is the signed security "
+            "counter, and the refusal is an Upgrade End with INVALID_IMAGE.",
+            "ZCL 11.13.5; Silabs",
+        ),
+        Rule(
+            "header-checked",
+            "As soon as the file's header is there the device itself checks hardware range, manufacturer, "
+            "image type, version and total size against offer and manifest.",
+            "Silabs, Exegin",
+        ),
+    ],
+    "Image Block": [
+        Rule(
+            "block-answers",
+            "A block must carry the identity and the offset asked for, and more than 0 and at most the "
+            "bytes asked for; anything else is ignored, and ends nothing.",
+            "Silabs, Exegin",
+        ),
+        Rule(
+            "block-retry",
+            "After a time-out the same offset is asked for again.",
+            "ZCL 11.13.6; Silabs 3 s",
+        ),
+        Rule("block-shorter", "A server may send fewer bytes than were asked for.", "ZCL 11.13.8"),
+        Rule(
+            "block-refused",
+            "A Default Response to a block request ends the download for now; what is on flash stays.",
+            "Silabs, Exegin",
+        ),
+        Rule("block-errors", "Ten unanswered requests in a row lead to a back-off.", "Silabs, Exegin"),
+        Rule(
+            "block-period",
+            "Between two block requests at least MinimumBlockPeriod passes.",
+            "ZCL 11.10.10",
+        ),
+        Rule(
+            "block-period-default",
+            "MinimumBlockPeriod is the default again when a download ends.",
+            "ZCL 11.10.10",
+        ),
+        Rule(
+            "abort",
+            "ABORT stops the download, the status is Normal, a later query tries again. Ours keeps what "
+            "is on flash.",
+            "ZCL 11.13.8",
+        ),
+        Rule(
+            "resume",
+            "After a reset the download goes on at the offset that is safely on flash.",
+            "Silabs, Atmel",
+        ),
+        Rule(
+            "resume-identity",
+            "Only the same manufacturer, image type, version and size are gone on with; another image "
+            "starts at 0.",
+            "Silabs; Espressif's known bugs",
+        ),
+        Rule(
+            "duty-cycle",
+            "A server whose radio has used up its duty cycle answers every request with WAIT_FOR_DATA: "
+            "however often, that is no error.",
+            "Silabs, quoting SE 1.4",
+        ),
+    ],
+    "Image Page": [
+        Rule(
+            "page-request",
+            "Page size and response spacing are the client's choice: 1024 to 4096 bytes, 50 ms.",
+            "field",
+        ),
+        Rule(
+            "page-holes",
+            "The server streams a page without further requests; the holes are filled by block requests.",
+            "ZCL 11.13.7",
+        ),
+    ],
+    "WAIT_FOR_DATA": [
+        Rule("wait-difference", "The wait is request time minus current time, in seconds.", "ZCL 11.13.8"),
+        Rule("wait-relative", "A current time of 0 makes the request time a wait from now.", "ZCL 11.13.8"),
+        Rule("wait-zero", "Equal times leave only the minimum block period.", "ZCL 11.13.8"),
+        Rule("wait-passed", "A request time that has passed makes no sense: five minutes.", "Silabs"),
+        Rule("wait-cap", "Nobody is believed for more than 60 minutes.", "Silabs"),
+        Rule(
+            "wait-period",
+            "The minimum block period in it is taken over; without one it is 0.",
+            "ZCL 11.13.8.2.9",
+        ),
+        Rule("wait-same-offset", "Afterwards the same offset is asked for.", "ZCL 11.13.8"),
+        Rule("wait-progress", "To be told to wait is progress: it begins the count of tries anew.", "Silabs"),
+    ],
+    "Upgrade End": [
+        Rule(
+            "end-success",
+            "With the whole file there and proven the status is Download complete, and Upgrade End says "
+            "SUCCESS.",
+            "ZCL 11.13.9",
+        ),
+        Rule(
+            "end-invalid",
+            "What does not verify is reported as INVALID_IMAGE; the status is Normal again and the image "
+            "is gone.",
+            "ZCL 11.13.9",
+        ),
+        Rule("end-ids", "An Upgrade End Response must name the image; wildcards fit.", "ZCL 11.13.9"),
+        Rule(
+            "end-hold",
+            "Upgrade time 0xFFFFFFFF: status Waiting to upgrade, until another response comes.",
+            "ZCL 11.13.9",
+        ),
+        Rule("end-poll", "While held the client asks no more than once in 60 minutes.", "ZCL 11.16"),
+        Rule(
+            "end-unanswered",
+            "Three polls without an answer leave it to UpgradeTimeoutPolicy: 0 apply, 1 do not.",
+            "ZCL 11.16, 11.11.4",
+        ),
+        Rule(
+            "end-difference",
+            "The countdown is upgrade time minus current time, in UTC seconds.",
+            "ZCL 11.13.9",
+        ),
+        Rule("end-offset", "A current time of 0 makes the upgrade time a countdown.", "ZCL 11.13.9"),
+        Rule("end-now", "0 is now.", "ZCL 11.13.9"),
+        Rule("end-countdown", "While the time is known the status is Count down.", "ZCL 11.13.9"),
+        Rule("end-passed", "A time that has passed is an error: ask again in an hour.", "Silabs"),
+        Rule("end-retimed", "A new response sets another time.", "ZCL 11.13.9"),
+        Rule(
+            "end-unsolicited",
+            "A response without a verified image is refused with INVALID_IMAGE.",
+            "ZCL 11.13.9",
+        ),
+        Rule(
+            "end-more",
+            "A file that is one of several ends with REQUIRE_MORE_IMAGE and status Wait for more; nothing is "
+            "applied before the others are there.",
+            "ZCL 11.13.9",
+        ),
+        Rule(
+            "end-outside",
+            "With UpgradeActivationPolicy 1 the image waits for an event outside the cluster, in status "
+            "Waiting to upgrade via external event.",
+            "ZCL 11.10.12",
+        ),
+        Rule(
+            "end-outside-refused",
+            "With that policy an upgrade time other than 0xFFFFFFFF is refused with NOT_AUTHORIZED.",
+            "ZCL 11.10.12",
+        ),
+        Rule(
+            "end-gb-wildcards",
+            "A GB Communications Hub holds a device by a response of wildcards only, current time "
+            "0xFFFFFFFF too.",
+            "GB, as implemented",
+        ),
+    ],
+    "Figures": [
+        Rule("figure-data-size", "At most 63 bytes a block are asked for.", "Silabs, IKEA, Sonoff"),
+        Rule(
+            "figure-query-period",
+            "Queries of the client's own have a period, with a random part.",
+            "Silabs 5 min",
+        ),
+        Rule(
+            "figure-first-query",
+            "The first query comes at a random time after the start.",
+            "Silabs up to 5 min",
+        ),
+    ],
+    "General commands": [
+        Rule(
+            "read-attributes",
+            "Every client attribute 0x0000 to 0x000C and 0xFFFD is there to be read.",
+            "ZCL 11.10",
+        ),
+        Rule(
+            "write-read-only",
+            "Writes are refused record by record, with READ_ONLY for what exists.",
+            "ZCL 2.5.3",
+        ),
+        Rule("report-unreportable", "No attribute can be reported: UNREPORTABLE_ATTRIBUTE.", "ZCL 2.5.7"),
+        Rule(
+            "discovery",
+            "Attributes and commands can be discovered, all of them and no others.",
+            "ZCL 2.5.13",
+        ),
+        Rule(
+            "refusals",
+            "What is unknown is refused by the status of its sort: general, cluster, a manufacturer's, a "
+            "cluster.",
+            "ZCL 2.5.12",
+        ),
+        Rule("no-answer-to-refusals", "A Default Response is never answered.", "ZCL 2.5.12"),
+    ],
+}
