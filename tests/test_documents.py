@@ -2,7 +2,9 @@
 
 import re
 
-from tools import layout
+import pytest
+
+from tools import layout, native_modules
 
 
 def test_updatable_page_lists_the_files_of_the_layout():
@@ -32,3 +34,12 @@ def test_every_event_of_the_agent_is_described():
         emitted |= set(re.findall(r"\bemit\(\s*\"(\w+)\"", (layout.ROOT / source).read_text()))
     assert emitted <= described
     assert len(emitted) >= 15
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/signatures.md"])
+def test_the_sizes_of_the_native_module_are_those_of_its_builds(page):
+    text = (layout.ROOT / page).read_text()
+    for architecture in native_modules.COMPILERS:
+        said = re.search(rf"{architecture}(?: \| | )([0-9],[0-9]{{3}})", text)
+        assert said, architecture
+        assert said[1] == f"{native_modules.module(architecture).stat().st_size:,}"
