@@ -56,6 +56,8 @@ class Agent:
             board.identity.image_stamp = int.from_bytes(handover.manifest.digest[:4], "little")
         else:
             settings.query_period = settings.recovery_query_period
+        if self._store.needs_authorisation:
+            settings.upgrade_activation_policy = 1
         self._client = UpgradeClient(board.identity, settings, board.random)
         self._client.offer.space = self._store.slots[0].size + MAX_HEADER + ELEMENT_HEADER
         self.endpoint = Endpoint(board.identity, self._client, board.address, board.endpoint, board.profile)
@@ -65,7 +67,7 @@ class Agent:
         self._wire = bytearray(encoded_limit(_MAX_FRAME))
         self._file = UpgradeFile()
         self._offer = Offer()
-        self._device = Device(board, board.identity.file_version)
+        self._device = Device(board, board.identity.file_version, self._store)
         self._store.hook = self.breathe
         self._last = board.clock.ticks_ms()
         self._owed = 0
@@ -363,6 +365,9 @@ class Agent:
 
     def _activate(self):
         """Allowed to run: stage it and reset, as soon as the application agrees."""
+        if self._store.needs_authorisation and not self._store.authorised:
+            # Its anchors have changed since the reset: the client does not know yet.
+            return
         if self._postponed < _POSTPONE_LIMIT and not self._application.may_activate():
             return
         store = self._store

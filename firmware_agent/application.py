@@ -3,6 +3,9 @@
 The interface between agent and application is documented in docs/application.md.
 """
 
+from firmware_agent import reject
+from firmware_agent.reject import Rejected
+
 _IDLE = 1000
 
 
@@ -10,12 +13,14 @@ class Device:
     """display: the board's display; settings: an AppSettings, load(schema) and save(schema, data);
     file_version: of the running image; eui64: 8 bytes."""
 
-    def __init__(self, board, file_version):
+    def __init__(self, board, file_version, store):
         self.display = board.display
         self.settings = board.settings
         self.file_version = file_version
         self.eui64 = bytes(board.identity.eui64)
         self.activation = False
+        self._store = store
+        self._emit = board.emit
         self._milliseconds = 0
         self._callbacks = []
 
@@ -23,14 +28,30 @@ class Device:
         """Since the start of this boot; only ever grows."""
         return self._milliseconds
 
-    def activate(self):
-        """An event outside the OTA cluster (GB: a CS06 command) says that the verified image shall run.
-        Counts only under UpgradeActivationPolicy 1, and if there is one."""
-        self.activation = True
-
     def every(self, period_ms, callback):
         """Call ``callback(elapsed_ms)`` about every ``period_ms``; it must return within 10 ms or so."""
         self._callbacks.append([period_ms, callback, 0])
+
+    def activate(self, command=None):
+        """An event outside the OTA cluster says that the verified image shall run. Counts only under
+        UpgradeActivationPolicy 1, and if there is one.
+
+        command: bytes of GBCS CS06 (trust/activation.py), without which nothing runs where a trust anchor is
+        for activation. Returns what comes of it, activateImageResponseCode; None if it is not of who may give
+        it, and without a command.
+        """
+        if command is None and not self._store.needs_authorisation:
+            self.activation = True
+            return None
+        try:
+            outcome = self._store.authorise(command or b"")
+        except Rejected as refusal:
+            fields = {"reason": reject.name(refusal.number), "number": refusal.number, "text": refusal.detail}
+            self._emit("unauthorised", fields)
+            return None
+        self._emit("activation", {"outcome": outcome})
+        self.activation = self.activation or outcome == 0
+        return outcome
 
     def elapsed(self, milliseconds):
         """The agent's: time went by; runs what is due, each callback at most once."""

@@ -39,6 +39,7 @@ _TABLE = """
 27 upgrade-pathway: an intermediate version has to be installed first
 28 expired: the image was to be installed before a date that has passed
 29 anchor-change: the image may not change the trust anchors in this way
+30 not-authorised: the activation command is not one of who may give it
 """
 MALFORMED_FILE = 1
 MALFORMED_ENVELOPE = 2
@@ -69,6 +70,7 @@ DOWNGRADE = 26
 UPGRADE_PATHWAY = 27
 EXPIRED = 28
 ANCHOR_CHANGE = 29
+NOT_AUTHORISED = 30
 
 
 def numbers():

@@ -58,3 +58,23 @@ LINGERS_BEFORE_VERIFYING = _with(
         _device.display.show()
         time.sleep(1)""",
 )
+
+
+def activated_by(path):
+    """Takes activation commands from the file ``path``, as a product's message layer brings them."""
+    shows = "    _device.display.show()\n"
+    looks = _GOOD.replace(shows, shows + "    device.every(200, _look)\n")
+    return f"""
+import os
+
+{looks}
+
+def _look(elapsed):
+    try:
+        with open({str(path)!r}, "rb") as file:
+            command = file.read()
+        os.remove({str(path)!r})
+    except OSError:
+        return
+    _device.activate(command)
+"""

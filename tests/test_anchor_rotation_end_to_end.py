@@ -43,34 +43,34 @@ async def update(device, session, path, version):
 
 
 async def rotate(place):
-    manufacturer, supplier, following = (
+    manufacturer, spare, following = (
         (keys.key_id(keys.load_public(place / name / "public.pem")).hex(), usage)
         for name, usage in (
             ("old", "firmware, anchors"),
-            ("supplier", "activation"),
+            ("spare", "anchors"),
             ("new", "firmware, anchors"),
         )
     )
     adds = signed(place, 2, "old", "--add-anchor", f"firmware,anchors={place / 'new/public.pem'}")
     revokes = signed(place, 3, "new", "--revoke-anchor", place / "old/public.pem")
     late = signed(place, 4, "old")
-    assert trusted(place) == {manufacturer, supplier}
+    assert trusted(place) == {manufacturer, spare}
     async with Device(place / "device", place / "old/public.pem") as device:
         await device.power_on()
         async with hub_of(device) as session:
             await update(device, session, adds, 2)
-            assert trusted(place) == {manufacturer, supplier, following}
+            assert trusted(place) == {manufacturer, spare, following}
             await update(device, session, revokes, 3)
-            assert trusted(place) == {supplier, following}
+            assert trusted(place) == {spare, following}
             async with task_of(update_to_the_end(session, late)):
                 refused = await device.wait_for("rejected", EVENT_S)
             assert refused.fields["reason"] == "unknown-key"
             assert refused.fields["file_version"] == "0x00000004"
-    assert trusted(place) == {supplier, following}
+    assert trusted(place) == {spare, following}
 
 
 def test_a_rotation_over_the_air(tmp_path):
-    for name in ("old", "new", "supplier"):
+    for name in ("old", "new", "spare"):
         run("keygen", "--out", tmp_path / name)
     package = tmp_path / "application"
     package.mkdir()
@@ -79,7 +79,7 @@ def test_a_rotation_over_the_air(tmp_path):
     run(
         *("provision", "--state", tmp_path / "device", "--factory", signed(tmp_path, 1, "old")),
         *("--manufacturer-key", tmp_path / "old/public.pem"),
-        *("--supplier-key", tmp_path / "supplier/public.pem"),
+        *("--anchor", f"anchors={tmp_path / 'spare/public.pem'}"),
     )
     asyncio.run(rotate(tmp_path))
     # The key that is gone is no key of this device's any more, for its owner either.

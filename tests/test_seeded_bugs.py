@@ -22,6 +22,7 @@ CBOR = "firmware_agent.trust.cbor"
 ANCHORS = "firmware_agent.trust.anchors"
 STORE = "firmware_agent.store.firmware_store"
 VERIFIER = "firmware_agent.trust.verifier"
+ACTIVATION = "firmware_agent.trust.activation"
 CHOICE = "boards.common.verifier"
 
 # module, what stands there, what the bug makes of it, the test that must notice
@@ -317,6 +318,69 @@ BUGS = [
             ("        table = None\n", "", "a_table_of_another_key_is_not_used"),
             ("signature.choose(native, table)", "signature.choose(native)", "pinned_uses_the_table"),
             ("signature.choose(native, table)", "signature.choose(None, table)", "each_gets_what_it_chose"),
+        )
+    ],
+    # Who may say that an image runs.
+    *[
+        (ACTIVATION, standing, bug, f"test_activation.test_{test}")
+        for standing, bug, test in (
+            ("        or command[:_COUNTER_AT] != _HEAD\n", "", "form"),
+            ("        or command[20] != 8\n", "", "form"),
+            ("        or command[29:33] != _AFTER_RECIPIENT\n", "", "form"),
+            ("len(command) != end + 1 + _SIGNATURE_SIZE or ", "", "form"),
+            ('int.from_bytes(payload[at + 2 : date], "big") != counter', "False", "form"),
+            ("if not 48 <= digit <= 57:", "if False:", "form"),
+            ("if not least <= value <= most:", "if False:", "form"),
+            ("if date[14] != 90:", "if False:", "form"),
+            ("len(payload) != date + 2 + _DATE_SIZE or ", "", "form"),
+            ("device.eui64 is None or ", "", "recipient"),
+            (
+                "command[_RECIPIENT_AT : _RECIPIENT_AT + 8] != bytes(reversed(device.eui64))",
+                "False",
+                "recipient",
+            ),
+            ("not anchor.usage & ACTIVATION or ", "", "key_only_one_for_activation_counts"),
+            (
+                " or anchor.for_test() and not device.for_test",
+                "",
+                "key_a_test_key_is_for_a_device_built_for_test",
+            ),
+            (" is True:\n            break", " is not None:\n            break", "form"),
+            ("if read is None:", "if False:", "store_without_a_proven_image_there_is_none"),
+            (
+                " if slot_hash(read, length, hook) == found.image_hash else HASH_MISMATCH",
+                "",
+                "store_another_image_s_command_is_a_mismatch",
+            ),
+            ("if device.time is None:", "if False:", "date_by_the_device_s_own_clock"),
+            ("if device.time < when:", "if False:", "date_by_the_device_s_own_clock"),
+            ("if device.time < when:", "if device.time <= when:", "date_by_the_device_s_own_clock"),
+        )
+    ],
+    *[
+        (STORE, standing, bug, f"test_activation.test_store_{test}")
+        for standing, bug, test in (
+            (
+                "if self.needs_authorisation and not self.authorised:",
+                "if False:",
+                "without_the_command_nothing_is_installed",
+            ),
+            (
+                "if self.needs_authorisation and not self.authorised:",
+                "if not self.authorised:",
+                "a_device_without_such_an_anchor_needs_no_command",
+            ),
+            ("self.running >= 0 and ", "", "while_no_slot_runs_any_good_image_helps"),
+            (
+                "        self._verified = False\n        self.authorised = False\n\n    def _accept(",
+                "        self._verified = False\n\n    def _accept(",
+                "the_word_is_for_one_image_and_one_boot",
+            ),
+            (
+                "            self.device.time = self._utc()\n        read",
+                "            pass\n        read",
+                "a_date_needs_the_board_s_clock",
+            ),
         )
     ],
     # The stored bytes.

@@ -63,6 +63,7 @@ class FirmwareStore:
         self._tentative = False  # the offer is not in the journal: what was accepted before still is
         self._verifier = None
         self._verified = False
+        self.authorised = False  # an activation command came for the verified candidate
 
     # Boot
 
@@ -299,10 +300,31 @@ class FirmwareStore:
             state.trial_crashes = 0
             self.commit()
 
+    @property
+    def needs_authorisation(self):
+        """Whether a trust anchor is for activation, so that only its command lets an image run. While no
+        slot may run nobody could bring one, and there is no working firmware to lose."""
+        return self.running >= 0 and self.device.anchors.any_for(anchors.ACTIVATION)
+
+    def authorise(self, command):
+        """What comes of an activation command (bytes): SUCCESS, NO_IMAGE_HELD or HASH_MISMATCH of
+        trust.activation. Rejected: it is not one of who may give it."""
+        # Few devices need it, and none at boot.
+        from firmware_agent.trust import activation
+
+        if self._utc:
+            self.device.time = self._utc()
+        read = self.slots[self.secondary].read if self._verified and self.candidate else None
+        outcome = activation.judge(command, self.device, read, self.state.image_length, self._hook)
+        self.authorised = self.authorised or outcome == activation.SUCCESS
+        return outcome
+
     def install(self):
         """Stage the verified candidate: the next boot runs it on trial."""
         if not self._verified or not self.candidate:
             raise ValueError("only a candidate verified since the reset can be installed")
+        if self.needs_authorisation and not self.authorised:
+            raise ValueError("only an activation command lets this device's images run")
         state = self.state
         state.secondary_state = _state.STAGED
         state.trial_boots = 0
@@ -382,6 +404,7 @@ class FirmwareStore:
         self._tentative = False
         self._verifier = None
         self._verified = False
+        self.authorised = False
 
     def _accept(self, slot, head, length, image_length, header):
         device = self.device

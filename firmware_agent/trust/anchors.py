@@ -26,7 +26,7 @@ from firmware_agent.trust.known_keys import is_known
 # What a key may vouch for; a set of bits, stored in flash and signed in manifests: never re-ordered.
 FIRMWARE = 1  # sign firmware
 ANCHORS = 2  # change the trust anchors, in firmware that it signs
-ACTIVATION = 4  # authorise the activation of an image that is stored (GBCS CS06: the supplier)
+ACTIVATION = 4  # say that an image that is stored may run (activation.py; GBCS: the supplier)
 TEST = 8  # only for development: refused by a device that was not built for test
 USAGE_NAMES = ((FIRMWARE, "firmware"), (ANCHORS, "anchors"), (ACTIVATION, "activation"), (TEST, "test"))
 ALL_USAGES = FIRMWARE | ANCHORS | ACTIVATION | TEST
@@ -92,6 +92,13 @@ class Anchors:
             if anchor.key_id == wanted:
                 return anchor
         return None
+
+    def any_for(self, usage):
+        """Whether an anchor has one of these usages."""
+        for anchor in self.entries:
+            if anchor.usage & usage:
+                return True
+        return False
 
     def change(self, manifest, for_test=False):
         """The Anchors after the change in an accepted ``manifest``: these same ones if it has none, or if

@@ -3,14 +3,14 @@
 from firmware_agent import boot, reject
 from firmware_agent.reject import Rejected
 from firmware_agent.store.firmware_store import COMPLETE
-from firmware_agent.trust.anchors import ACTIVATION, ANCHORS, FIRMWARE, Anchor, Anchors
+from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors
 from hal.sim.cut_flash import EFFECTS, PREFIX, CutFlash, PowerCut
 from tests.portable import envelope_vectors as vectors
 from tests.portable.bench import Bench, Image, raises, refusal
 
 OLD = Anchor(vectors.PUBLIC_KEY, FIRMWARE | ANCHORS).key_id
 NEW = Anchor(vectors.OTHER_PUBLIC_KEY, FIRMWARE | ANCHORS).key_id
-SUPPLIER = Anchor(b"\x04" + bytes(64), ACTIVATION).key_id
+SPARE = Anchor(b"\x04" + bytes(64), ANCHORS).key_id
 
 
 def seeded(seed):
@@ -21,7 +21,7 @@ def seeded(seed):
 def bench_of(make_flash=CutFlash, geometry=(1024, 16, 2, 4)):
     bench = Bench(geometry[0], geometry[1], geometry[2], geometry[3], make_flash)
     bench.anchors = Anchors(
-        [Anchor(vectors.PUBLIC_KEY, FIRMWARE | ANCHORS), Anchor(b"\x04" + bytes(64), ACTIVATION)]
+        [Anchor(vectors.PUBLIC_KEY, FIRMWARE | ANCHORS), Anchor(b"\x04" + bytes(64), ANCHORS)]
     )
     bench.store = bench.open_store()
     bench.at_factory("v1")
@@ -37,21 +37,21 @@ def trusted(bench):
 def test_the_factory_s_anchors_are_in_the_flash():
     bench = bench_of()
     bench.power_on()
-    assert trusted(bench) == [OLD, SUPPLIER]
-    assert [anchor.usage for anchor in bench.store.device.anchors.entries] == [FIRMWARE | ANCHORS, ACTIVATION]
+    assert trusted(bench) == [OLD, SPARE]
+    assert [anchor.usage for anchor in bench.store.device.anchors.entries] == [FIRMWARE | ANCHORS, ANCHORS]
 
 
 def test_a_rotation_ends_with_the_new_key_alone():
     bench = bench_of()
     bench.power_on()
     bench.update(Image("adds"))
-    assert trusted(bench) == [OLD, SUPPLIER, NEW]
+    assert trusted(bench) == [OLD, SPARE, NEW]
     bench.power_on()
-    assert trusted(bench) == [OLD, SUPPLIER, NEW]
+    assert trusted(bench) == [OLD, SPARE, NEW]
     bench.update(Image("revokes"))
-    assert trusted(bench) == [SUPPLIER, NEW]
+    assert trusted(bench) == [SPARE, NEW]
     bench.power_on()
-    assert trusted(bench) == [SUPPLIER, NEW]
+    assert trusted(bench) == [SPARE, NEW]
     # Trust in an old root is what CVE-2020-15163 (TUF) was about.
     assert refusal(bench.download, Image("old-root")) == reject.UNKNOWN_KEY
     bench.store.reject(reject.UNKNOWN_KEY)
@@ -65,12 +65,12 @@ def test_the_new_key_is_nobody_s_before_the_image_that_adds_it_is_confirmed():
     assert refusal(bench.download, Image("revokes")) == reject.UNKNOWN_KEY
     bench.store.reject(reject.UNKNOWN_KEY)
     bench.stage(Image("adds"))
-    assert trusted(bench) == [OLD, SUPPLIER]
+    assert trusted(bench) == [OLD, SPARE]
     assert bench.power_on(boot.RESET).trial
-    assert trusted(bench) == [OLD, SUPPLIER]
+    assert trusted(bench) == [OLD, SPARE]
     bench.store.reject(reject.SELF_TEST_FAILED)
     assert not bench.power_on(boot.RESET).trial
-    assert trusted(bench) == [OLD, SUPPLIER]
+    assert trusted(bench) == [OLD, SPARE]
 
 
 def test_the_same_image_again_changes_nothing_and_another_of_its_number_is_refused():
@@ -156,7 +156,7 @@ class Rotation:
         """At every moment the anchors are those of what is confirmed: one of three sets, never none."""
         store = self.bench.store
         confirmed = store.head_of(store.state.primary, bytearray(437)).sequence_number
-        expected = {1: [OLD, SUPPLIER], 2: [OLD, SUPPLIER, NEW], 3: [SUPPLIER, NEW]}[confirmed]
+        expected = {1: [OLD, SPARE], 2: [OLD, SPARE, NEW], 3: [SPARE, NEW]}[confirmed]
         assert trusted(self.bench) == expected, (confirmed, handover.trial)
         assert store.state.security_counter == confirmed
 
@@ -167,7 +167,7 @@ def operations_of(geometry):
     rotation = Rotation(bench_of(geometry=geometry))
     rotation.bench.flash.power_on()
     rotation.run()
-    assert trusted(rotation.bench) == [SUPPLIER, NEW]
+    assert trusted(rotation.bench) == [SPARE, NEW]
     return rotation.bench.flash.operations
 
 
@@ -180,7 +180,7 @@ def cut_everywhere(geometry, effects):
             rotation.cut = (operation, effect)
             rotation.run()
             assert rotation.boots == 2, (operation, EFFECTS[effect])
-            assert trusted(rotation.bench) == [SUPPLIER, NEW], (operation, EFFECTS[effect])
+            assert trusted(rotation.bench) == [SPARE, NEW], (operation, EFFECTS[effect])
             assert refusal(rotation.bench.download, Image("old-root")) == reject.UNKNOWN_KEY
             cuts += 1
     return cuts

@@ -113,6 +113,7 @@ def test_ota_attributes_after_a_refusal():
 
 def test_time_out_policy_is_the_settings():
     assert value(Rig(upgrade_timeout_policy=1), OTA, 0x000C) == b"\x30\x01"
+    assert value(Rig(upgrade_activation_policy=1), OTA, 0x000B) == b"\x30\x01"
 
 
 # rule: hub-version-read

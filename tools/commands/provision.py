@@ -38,7 +38,10 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="The manufacturer's key: it signs firmware and changes trust anchors.",
 )
 @click.option(
-    "--supplier-key", metavar="public.pem", type=_FILE, help="The supplier's key: it authorises activation."
+    "--supplier-key",
+    metavar="public.pem",
+    type=_FILE,
+    help="The supplier's key. With one, new firmware runs only by its activation command.",
 )
 @click.option(
     "--anchor",
