@@ -7,7 +7,7 @@ from firmware_agent import boot
 from hal.sim.cut_flash import BITS, EFFECTS, FLICKER, NOTHING, UNSTABLE, WHOLE, PowerCut
 from tests.portable.test_anchor_rotation import (
     NEW,
-    SUPPLIER,
+    SPARE,
     Rotation,
     bench_of,
     cut_everywhere,
@@ -44,5 +44,5 @@ def test_a_second_cut_while_it_recovers():
             except PowerCut:
                 cuts += 1
             recovery.run()
-            assert trusted(bench) == [SUPPLIER, NEW], (first, second, EFFECTS[FLICKER])
+            assert trusted(bench) == [SPARE, NEW], (first, second, EFFECTS[FLICKER])
     assert cuts >= 10
