@@ -365,9 +365,8 @@ class Agent:
 
     def _activate(self):
         """Allowed to run: stage it and reset, as soon as the application agrees."""
-        if self._store.needs_authorisation and not self._store.authorised:
-            # Its anchors have changed since the reset: the client does not know yet.
-            return
+        if self._store.needs_authorisation:
+            return  # its anchors have changed since the reset: the client does not know yet
         if self._postponed < _POSTPONE_LIMIT and not self._application.may_activate():
             return
         store = self._store

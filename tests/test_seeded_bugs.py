@@ -361,12 +361,12 @@ BUGS = [
         (STORE, standing, bug, f"test_activation.test_store_{test}")
         for standing, bug, test in (
             (
-                "if self.needs_authorisation and not self.authorised:",
+                "if self.needs_authorisation:",
                 "if False:",
                 "without_the_command_nothing_is_installed",
             ),
             (
-                "if self.needs_authorisation and not self.authorised:",
+                "if self.needs_authorisation:",
                 "if not self.authorised:",
                 "a_device_without_such_an_anchor_needs_no_command",
             ),

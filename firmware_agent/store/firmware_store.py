@@ -302,9 +302,9 @@ class FirmwareStore:
 
     @property
     def needs_authorisation(self):
-        """Whether a trust anchor is for activation, so that only its command lets an image run. While no
-        slot may run nobody could bring one, and there is no working firmware to lose."""
-        return self.running >= 0 and self.device.anchors.any_for(anchors.ACTIVATION)
+        """Whether a trust anchor is for activation, so that only its command lets an image run, and it has not
+        come. While no slot may run nobody could bring one, and there is no working firmware to lose."""
+        return self.running >= 0 and not self.authorised and self.device.anchors.any_for(anchors.ACTIVATION)
 
     def authorise(self, command):
         """What comes of an activation command (bytes): SUCCESS, NO_IMAGE_HELD or HASH_MISMATCH of
@@ -323,7 +323,7 @@ class FirmwareStore:
         """Stage the verified candidate: the next boot runs it on trial."""
         if not self._verified or not self.candidate:
             raise ValueError("only a candidate verified since the reset can be installed")
-        if self.needs_authorisation and not self.authorised:
+        if self.needs_authorisation:
             raise ValueError("only an activation command lets this device's images run")
         state = self.state
         state.secondary_state = _state.STAGED
