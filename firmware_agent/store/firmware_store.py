@@ -302,7 +302,7 @@ class FirmwareStore:
 
     @property
     def needs_authorisation(self):
-        """Whether a trust anchor is for activation, so that only its command lets an image run, and it has not
+        """Whether a trust anchor is for activation, so that only its command lets an image run, and none has
         come. While no slot may run nobody could bring one, and there is no working firmware to lose."""
         return self.running >= 0 and not self.authorised and self.device.anchors.any_for(anchors.ACTIVATION)
 
