@@ -28,6 +28,42 @@ def test_numbers_that_dashboards_know():
     assert reject.text(2) == "the signed envelope does not decode"
 
 
+def test_no_number_ever_gets_another_name():
+    """Add new ones at the end; whoever changes a line here breaks journals in the field."""
+    assert [reject.name(number) for number in reject.numbers()] == [
+        "malformed-file",
+        "malformed-envelope",
+        "unsupported-manifest",
+        "unknown-key",
+        "bad-signature",
+        "wrong-vendor",
+        "wrong-class",
+        "wrong-manufacturer",
+        "wrong-image-type",
+        "wrong-hardware",
+        "rollback",
+        "header-mismatch",
+        "offer-mismatch",
+        "too-large",
+        "size-mismatch",
+        "digest-mismatch",
+        "no-trust-anchor",
+        "flash-failed",
+        "self-test-failed",
+        "crashed",
+        "out-of-attempts",
+        "aborted",
+        "wrong-key-usage",
+        "test-key",
+        "wrong-device",
+        "downgrade",
+        "upgrade-pathway",
+        "expired",
+        "anchor-change",
+        "not-authorised",
+    ]
+
+
 def test_a_number_that_is_none():
     for number in (0, len(list(reject.numbers())) + 1):
         try:
