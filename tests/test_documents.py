@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tools import layout, native_modules
+from tools.conformance import page as conformance
 
 
 def test_updatable_page_lists_the_files_of_the_layout():
@@ -48,3 +49,8 @@ def test_the_sizes_of_the_native_module_are_those_of_its_builds(page):
         said = re.search(rf"{architecture}(?: \| | )([0-9],[0-9]{{3}})", text)
         assert said, architecture
         assert said[1] == f"{native_modules.module(architecture).stat().st_size:,}"
+
+
+def test_conformance_page_is_the_rules_and_the_tests():
+    written = conformance.PAGE.read_text(encoding="utf-8")
+    assert conformance.page(conformance.tests_by_rule()) == written, "run: make docs"

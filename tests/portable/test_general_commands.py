@@ -44,6 +44,7 @@ NO_SUCH = 0x1234
 def ask(command, payload, cluster=OTA, answer=None, **where):
     """The answer's payload; None if nothing is said. ``answer``: the command that it must be."""
     rig = Rig()
+    rig.endpoint.reply[:] = b"\xa5" * len(rig.endpoint.reply)  # what an earlier answer left
     rig.hear(bytes([0x18, 7, command]) + payload, cluster=cluster, **where)
     if not rig.replies:
         return None

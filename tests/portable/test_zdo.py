@@ -13,6 +13,7 @@ MINE = b"\x34\x12"
 def ask(cluster, payload, rig=None, **where):
     """The answer's ZDO frame, None if there is none; checks its APS header."""
     rig = rig or Rig(endpoint=11)
+    rig.endpoint.reply[:] = b"\xa5" * len(rig.endpoint.reply)  # what an earlier answer left
     rig.hear(b"\x2a" + payload, cluster=cluster, endpoint=0, source_endpoint=0, profile=0, **where)
     if not rig.replies:
         return None
@@ -133,6 +134,7 @@ def test_match_descriptors_find_our_server_and_our_client():
         match(servers=(0x0003, 0x0019), clients=(0x0000, 0x0019)),
         match(profile=0xFFFF, clients=(0x0019,)),
         match(b"\xfd\xff", clients=(0x0019,)),
+        match(b"\xf8\xff", clients=(0x0019,)),
     ):
         assert ask(MATCH, found) == FOUND
         assert ask(MATCH, found, broadcast=True) == FOUND
@@ -152,6 +154,7 @@ def test_match_descriptors_without_a_match():
 
 def test_match_descriptors_for_another_device_or_cut_short():
     assert ask(MATCH, match(b"\x35\x12", clients=(0x0019,))) == b"\x80\x35\x12\x00"
+    assert ask(MATCH, match(b"\xf7\xff", clients=(0x0019,))) == b"\x80\xf7\xff\x00", "no broadcast address"
     assert ask(MATCH, match(b"\x35\x12", clients=(0x0019,)), broadcast=True) is None
     whole = match(servers=(0x0006,), clients=(0x0019,))
     for length in range(len(whole)):
@@ -165,7 +168,7 @@ def test_match_descriptors_for_another_device_or_cut_short():
 
 def test_coordinator_sends_the_device_off_the_han():
     for subject in (EUI64, bytes(8)):
-        for flags, wish in ((0x00, GO), (0x40, GO), (0x80, GO_AND_REJOIN), (0xC0, GO_AND_REJOIN)):
+        for flags, wish in ((0x00, GO), (0x40, GO), (0x7F, GO), (0x80, GO_AND_REJOIN), (0xC0, GO_AND_REJOIN)):
             rig = Rig(endpoint=11)
             assert rig.endpoint.leave == STAY
             assert ask(LEAVE, subject + bytes([flags]), rig) == b"\x00"
