@@ -7,11 +7,15 @@ import os
 import struct
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_agent import reject
+from firmware_agent.trust.envelope import key_id
 from tests.test_cli_sign import PAYLOAD, ROOT, inspect, place, run, sign  # noqa: F401
+from tests.test_known_keys import DCC_SUPPLIER
 from tools import envelope, inspection, keys, upgrade_file
 
 DATA = ROOT / "tests" / "data"
@@ -23,7 +27,7 @@ ANCHORS = [KEY.public_key]
 def test_inspect_accepts_what_was_signed(place, options):
     data = sign(place, *options)
     (report,) = inspect(place / "out.ota", "--trust", place / "keys/public.pem")
-    assert set(report) == {"file", "header", "elements", "manifest", "verdict", "reason"}
+    assert set(report) == {"file", "header", "elements", "manifest", "gbcs", "verdict", "reason"}
     assert report["file"] == str(place / "out.ota")
     assert (report["verdict"], report["reason"]) == ("accepted", "")
     assert report["header"]["file_version"] == report["manifest"]["file_version"] == "0x00020000"
@@ -165,6 +169,47 @@ def test_inspect_reads_the_dcc_s_samples():
         assert report["header"]["header_string"].startswith("I am a GFI")
         assert report["elements"] == [] and report["manifest"] is None
         assert report["verdict"] == "refused" and report["reason"].startswith("malformed-file: ")
+
+
+def test_inspect_says_what_the_dcc_s_samples_are(tmp_path):
+    """The figures are facts of the samples: the image's hash, and whose the supplier's signature is."""
+    supplier = tmp_path / "supplier.pem"
+    point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), DCC_SUPPLIER)
+    supplier.write_bytes(point.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    options = [DATA / "dcc_sr11_4_ppmid.ota", DATA / "dcc_sr11_1_esme.ota"]
+    ppmid, esme = (report["gbcs"] for report in inspect(*options, "--trust", supplier, code=1))
+    digest = "7542f475e3f12eae887d81e32c46d313741d67076b13caec2f82e00ba5e1bb36"
+    assert ppmid == {
+        "for": "PPMID",
+        "manufacturer_image_size": 235,
+        "manufacturer_image_hash": digest,
+        "force_replace": None,
+        "supplier_signature": None,
+        "supplier_signature_by": None,
+    }
+    assert (esme["for"], esme["manufacturer_image_size"]) == ("ESME", 235)
+    assert (esme["manufacturer_image_hash"], esme["force_replace"]) == (digest, 0)
+    assert esme["supplier_signature"].startswith("0eb4a9c72102790d")
+    assert esme["supplier_signature_by"] == key_id(DCC_SUPPLIER).hex()
+    # Anyone else's key did not make it, nor is it good for another image.
+    (without,) = inspect(DATA / "dcc_sr11_1_esme.ota", code=1)
+    assert without["gbcs"]["supplier_signature_by"] == "no key that was given"
+    changed = bytearray((DATA / "dcc_sr11_1_esme.ota").read_bytes())
+    changed[100] ^= 1
+    (tmp_path / "changed.ota").write_bytes(changed)
+    (altered,) = inspect(tmp_path / "changed.ota", "--trust", supplier, code=1)
+    assert altered["gbcs"]["supplier_signature_by"] == "no key that was given"
+
+
+def test_inspect_tells_the_hash_that_an_activation_command_names(place):
+    for device, kind in (("ppmid", "PPMID"), ("hcalcs", "HCALCS"), ("ihd", "another device")):
+        data = sign(place, "--device", device)
+        (report,) = inspect(place / "out.ota", code=1)
+        assert report["gbcs"]["for"] == kind and report["gbcs"]["supplier_signature"] is None
+        assert report["gbcs"]["manufacturer_image_hash"] == hashlib.sha256(data[60:]).hexdigest()
+    sign(place, "--layout", "elements")
+    (report,) = inspect(place / "out.ota", code=1)
+    assert report["gbcs"] is None
 
 
 ORIGINALS = [

@@ -71,6 +71,17 @@ def test_the_document_s_numbers_are_the_code_s():
     assert largest < outer.HEAD_LIMIT == 512 - 69 - 6
 
 
+def test_every_decision_of_the_decoder_names_a_test_that_is_there():
+    table = (ROOT / "docs/envelope.md").read_text().split("## What the decoder takes")[1].split("## In an")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ") and "---" not in line][1:]
+    assert len(rows) == 9
+    for row in rows:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", row)
+        assert named, row
+        for path, name in named:
+            assert f"def {name}(" in (ROOT / path).read_text(), f"{path}::{name}"
+
+
 def test_ids_are_derived_as_documented():
     import uuid
 

@@ -14,7 +14,8 @@ from firmware_agent.reject import MALFORMED_FILE, NO_TRUST_ANCHOR, Rejected
 from firmware_agent.trust import acceptance, verifier
 from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors, usage_text
 from firmware_agent.trust.manifest import Manifest, decode
-from tools import envelope, upgrade_file, zigbee_time
+from tools import envelope, gbcs_image, upgrade_file, zigbee_time
+from tools.gbcs_image import GbcsImage
 from tools.upgrade_file import Element, Header
 
 ACCEPTED = "accepted"
@@ -31,6 +32,7 @@ class Report:
     header: Header | None = None
     elements: list[Element] = field(default_factory=list)
     manifest: Manifest | None = None
+    gbcs: GbcsImage | None = None
     verdict: str = REFUSED
     reason: str = ""
 
@@ -54,6 +56,7 @@ def _judge(data: bytes, anchors: list[bytes], report: Report) -> None:
     file = upgrade_file.describe(data)
     report.header = file.header
     report.elements = file.elements
+    report.gbcs = gbcs_image.describe(data, file, anchors)
     if file.problem is not None:
         raise file.problem
     parsed = device.UpgradeFile()
@@ -113,6 +116,7 @@ def as_json(name: str, report: Report) -> dict:
         "header": None if report.header is None else header_fields(report.header),
         "elements": [element_fields(element) for element in report.elements],
         "manifest": None if report.manifest is None else manifest_fields(report.manifest),
+        "gbcs": None if report.gbcs is None else gbcs_image.fields(report.gbcs),
         "verdict": report.verdict,
         "reason": report.reason,
     }

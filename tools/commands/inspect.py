@@ -207,6 +207,8 @@ def _print(path: Path, report: Report, findings: list[explanation.Finding] | Non
     for element in shown["elements"]:
         click.echo(f"  element     {element['tag']} {element['name']}, {element['length']} bytes")
     _print_fields("manifest", shown["manifest"])
+    if shown["gbcs"] is not None:
+        _print_fields("gbcs", shown["gbcs"])
     if findings is not None:
         _print_rules(findings)
     colour = "green" if report.verdict == inspection.ACCEPTED else "red"
