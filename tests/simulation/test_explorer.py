@@ -5,6 +5,7 @@ import random
 import pytest
 
 from hal.flash import FlashError
+from tools import layout
 from tools.simulator import stories, world
 from tools.simulator.bugs import BUGS
 from tools.simulator.cells import FLICKERING, UNSTABLE, Part
@@ -33,6 +34,11 @@ def test_a_cut_at_every_operation_of_every_story(story, capsys):
 def test_a_second_cut_in_the_recoveries(story):
     tally = Explorer(stories.STORIES[story], stories.GEOMETRIES["1024/8x2"], 3, (EVERY, 0.02)).explore()
     assert not tally.failures, "\n".join(f"{f.text}\n{f.replay}" for f in tally.failures)
+
+
+def test_every_seeded_bug_is_still_a_line_of_the_device_s():
+    lost = {bug.name: (layout.ROOT / bug.path).read_text().count(bug.line) for bug in BUGS}
+    assert {name: count for name, count in lost.items() if count != 1} == {}
 
 
 @pytest.mark.parametrize("bug", BUGS[:: max(1, len(BUGS) // 8)], ids=lambda bug: bug.name)
