@@ -2,7 +2,8 @@
 
 One frame on the wire is ``7E escape(contents || FCS low byte first) 7E``. 0x7E and 0x7D inside
 are sent as 0x7D and the byte XOR 0x20; ``7D 7E`` aborts a frame; one flag may end a frame and
-start the next. The contents' layout is firmware_agent/protocol/aps_frame.py's business.
+start the next. The contents' layout is firmware_agent/protocol/aps_frame.py's business. The loops over the
+bytes are hal/byte_loops.py's, or the board's.
 
 Nothing here allocates after construction, and no input raises: what is not a good frame is
 dropped and counted.
@@ -10,36 +11,12 @@ dropped and counted.
 
 from array import array
 
-FLAG = 0x7E
-ESCAPE = 0x7D
-ESCAPE_XOR = 0x20
+from hal import byte_loops
+
 MIN_CONTENTS = 4
 MAX_CONTENTS = 512
-_FCS_INIT = 0xFFFF
 # What the FCS register holds after a good frame's own FCS went through it (RFC 1662, C.2).
 _FCS_GOOD = 0xF0B8
-
-
-def _fcs_table():
-    table = array("H", [0] * 256)
-    for byte in range(256):
-        value = byte
-        for _ in range(8):
-            value = (value >> 1) ^ 0x8408 if value & 1 else value >> 1
-        table[byte] = value
-    return table
-
-
-_TABLE = _fcs_table()
-
-
-def fcs16(data, start, end):
-    """CRC-16/X-25 of data[start:end], as sent (already complemented)."""
-    table = _TABLE
-    fcs = _FCS_INIT
-    for i in range(start, end):
-        fcs = (fcs >> 8) ^ table[(fcs ^ data[i]) & 0xFF]
-    return fcs ^ 0xFFFF
 
 
 def encoded_limit(length):
@@ -54,24 +31,7 @@ def encode(contents, length, out):
     """
     if not MIN_CONTENTS <= length <= MAX_CONTENTS:
         raise ValueError("a link frame holds 4 to 512 bytes")
-    fcs = fcs16(contents, 0, length)
-    out[0] = FLAG
-    n = 1
-    for i in range(length + 2):
-        if i < length:
-            byte = contents[i]
-        elif i == length:
-            byte = fcs & 0xFF
-        else:
-            byte = fcs >> 8
-        if byte == FLAG or byte == ESCAPE:
-            out[n] = ESCAPE
-            n += 1
-            byte ^= ESCAPE_XOR
-        out[n] = byte
-        n += 1
-    out[n] = FLAG
-    return n + 1
+    return byte_loops.put(contents, length, out, byte_loops.FCS_TABLE)
 
 
 class FrameReceiver:
@@ -87,9 +47,8 @@ class FrameReceiver:
         self.ready = False
         self.frames = 0
         self.dropped = 0
-        self._fill = 0
-        self._fcs = _FCS_INIT
-        self._escaped = False
+        # take()'s, in its order.
+        self._registers = array("H", [0, byte_loops.FCS_INIT, 0, limit + 2])
         self._hunting = True  # until the first flag everything is noise
 
     def reset(self):
@@ -100,50 +59,29 @@ class FrameReceiver:
     def feed(self, data, start, end):
         """Take data[start:end] up to the end of one good frame; returns the first index not taken."""
         self.ready = False
-        table = _TABLE
-        buffer = self.buffer
-        limit = len(buffer)
-        fill = self._fill
-        fcs = self._fcs
-        escaped = self._escaped
+        registers = self._registers
         i = start
         while i < end:
-            byte = data[i]
+            i = byte_loops.take(data, i, end, self.buffer, registers, byte_loops.FCS_TABLE)
+            if i == end:
+                break
             i += 1
-            if byte == FLAG:
-                aborted = escaped
-                length = fill - 2
-                good = fcs == _FCS_GOOD and not aborted and MIN_CONTENTS <= length <= limit - 2
-                hunting = self._hunting
+            fill = registers[byte_loops.FILL]
+            fcs = registers[byte_loops.FCS]
+            aborted = registers[byte_loops.ESCAPED]
+            registers[byte_loops.FILL] = 0
+            registers[byte_loops.FCS] = byte_loops.FCS_INIT
+            registers[byte_loops.ESCAPED] = 0
+            if self._hunting:
                 self._hunting = False
-                seen = fill
-                fill = 0
-                fcs = _FCS_INIT
-                escaped = False
-                if hunting or (seen == 0 and not aborted):
-                    continue
-                if good:
-                    self.frames += 1
-                    self.length = length
-                    self.ready = True
-                    break
-                self.dropped += 1
-            elif self._hunting:
+            elif fill == 0 and not aborted:
+                # One flag ends a frame, the next one starts another.
                 continue
-            elif byte == ESCAPE:
-                # A second escape in a row is no valid sequence; the FCS will tell.
-                escaped = True
+            elif fcs == _FCS_GOOD and not aborted and MIN_CONTENTS + 2 <= fill <= registers[byte_loops.LIMIT]:
+                self.frames += 1
+                self.length = fill - 2
+                self.ready = True
+                break
             else:
-                if escaped:
-                    byte ^= ESCAPE_XOR
-                    escaped = False
-                fcs = (fcs >> 8) ^ table[(fcs ^ byte) & 0xFF]
-                if fill < limit:
-                    buffer[fill] = byte
-                # Counting on past the end keeps an overlong frame overlong.
-                if fill <= limit:
-                    fill += 1
-        self._fill = fill
-        self._fcs = fcs
-        self._escaped = escaped
+                self.dropped += 1
         return i

@@ -4,14 +4,15 @@ import crcmod.predefined
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hal.link import encode, encoded_limit, fcs16
+from hal.link import encode, encoded_limit
+from tests.portable.test_link import fcs_of
 
 x25 = crcmod.predefined.mkPredefinedCrcFun("x-25")
 
 
 @given(st.binary(max_size=600))
 def test_fcs_is_crc_16_x_25(data):
-    assert fcs16(data, 0, len(data)) == x25(data)
+    assert fcs_of(data) == x25(data).to_bytes(2, "little")
 
 
 @given(st.binary(min_size=4, max_size=512))

@@ -12,6 +12,7 @@ _BOARDS = {
     + ["hal/sim/nor_flash.py"],
     "qemu_mps2": ["boards/qemu_mps2/*.py"],
 }
+HOST_ARCHITECTURE = "x64"
 MAIN = layout.ROOT / "boards/host/main.py"
 
 
@@ -29,5 +30,6 @@ def fixed_sources(board: str) -> dict[str, bytes]:
 
 def build_rom(modules: dict[str, bytes] | None = None) -> bytes:
     """The host board's ROM. ``modules``: what the device's verifier needs beside it, compiled."""
-    files = romfs.compiled_all({name: (layout.ROOT / name).read_bytes() for name in fixed_files("host")})
+    sources = {name: (layout.ROOT / name).read_bytes() for name in fixed_files("host")}
+    files = romfs.compiled_all(sources, HOST_ARCHITECTURE)
     return romfs.write({**files, **(modules or {})})

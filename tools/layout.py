@@ -17,6 +17,7 @@ FIXED = [
     "firmware_agent/store/*.py",
     "hal/__init__.py",
     "hal/flash.py",
+    "hal/byte_loops.py",
 ]
 
 # Travels in every payload beside the application, unless it is FIXED.

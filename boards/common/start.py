@@ -11,10 +11,17 @@ from boards.common import flash_map as fm
 from boards.common import verifier
 from firmware_agent import boot, reject
 from firmware_agent.store.state import STATE_NAMES
+from hal import byte_loops
+
+_MICROPYTHON = sys.implementation.name == "micropython"
 
 
 def start(board):
     """Boot and run; ends by ``board.halt()``, ``board.reset()`` or an exception."""
+    if _MICROPYTHON:
+        from boards.common import byte_loops_viper
+
+        byte_loops.use(byte_loops_viper)
     used, why = verifier.choose(board.verifier)
     if why:
         board.emit("verifier", {"choice": board.verifier, "uses": used, "why": why})
@@ -71,7 +78,7 @@ def _run_recovery(board, handover):
 
 
 def _run_payload(board, handover):
-    if sys.implementation.name != "micropython":
+    if not _MICROPYTHON:
         # CPython cannot run .mpy: for debugging, the checkout's agent and sample application stand in.
         from boards.applications.in_home_display import app
         from firmware_agent.agent import run

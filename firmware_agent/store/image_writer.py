@@ -8,6 +8,7 @@ The steady path, one block into the page of a slot that is open, allocates nothi
 from firmware_agent.reject import MALFORMED_ENVELOPE, SIZE_MISMATCH, Rejected
 from firmware_agent.store.slot_writer import SlotWriter
 from firmware_agent.trust import manifest
+from hal import byte_loops
 
 # What write() answers.
 WRITTEN = 0
@@ -78,10 +79,10 @@ class ImageWriter:
         result = WRITTEN
         end = start + length
         if self._writer is None:
-            while start < end and self._head_fill < len(self._head):
-                self._head[self._head_fill] = data[start]
-                self._head_fill += 1
-                start += 1
+            part = min(end - start, len(self._head) - self._head_fill)
+            byte_loops.copy(self._head, self._head_fill, data, start, part)
+            self._head_fill += part
+            start += part
             result = self._open()
             if self._writer is None:
                 return result

@@ -1,5 +1,7 @@
 """Writes one slot front to back: gathers write units, erases each erase unit as it is entered."""
 
+from hal import byte_loops
+
 _PAGE = 256  # parts program at most a page at a time; a power of two divides every erase size
 _TAIL = 64  # the last page in pieces, so that hardly anything is programmed beyond the image
 
@@ -25,13 +27,16 @@ class SlotWriter:
 
     def write(self, data, start, length):
         """Take data[start:start + length]. FlashError if the part fails. Allocates nothing."""
-        page = self._page
         page_size = self._page_size
         position = self.position
-        for i in range(start, start + length):
-            page[position % page_size] = data[i]
-            position += 1
-            if position % page_size == 0:
+        while length > 0:
+            at = position % page_size
+            part = min(length, page_size - at)
+            byte_loops.copy(self._page, at, data, start, part)
+            position += part
+            start += part
+            length -= part
+            if at + part == page_size:
                 self._program(position - page_size)
         self.position = position
 
@@ -52,8 +57,7 @@ class SlotWriter:
         self.sync()
 
     def _program_tail(self, page_at, start):
-        for i in range(len(self._tail)):
-            self._tail[i] = self._page[start + i]
+        byte_loops.copy(self._tail, 0, self._page, start, len(self._tail))
         self._enter(page_at + start)
         self._area.program(page_at + start, self._tail)
 

@@ -1,6 +1,7 @@
 """The HAN serial link's framing, on both interpreters."""
 
-from hal.link import FrameReceiver, encode, encoded_limit, fcs16
+from hal import byte_loops
+from hal.link import FrameReceiver, encode, encoded_limit
 
 
 def frames_of(wire, receiver=None, step=None):
@@ -21,7 +22,7 @@ def framed(contents):
 
 
 def test_fcs_check_value():
-    assert fcs16(b"123456789", 0, 9) == 0x906E
+    assert fcs_of(b"123456789") == b"\x6e\x90"
 
 
 def test_round_trip_of_every_byte_value():
@@ -66,20 +67,29 @@ def test_empty_frames_are_ignored():
 
 
 def test_shortest_and_longest():
-    wire = b"\x7e\x01\x02\x03" + bytes(two_bytes(fcs16(b"\x01\x02\x03", 0, 3))) + b"\x7e"
+    wire = b"\x7e\x01\x02\x03" + fcs_of(b"\x01\x02\x03") + b"\x7e"
     out, receiver = frames_of(wire)
     assert out == [] and receiver.dropped == 1
     assert frames_of(framed(b"z" * 512))[0] == [b"z" * 512]
     too_long = b"z" * 513
-    wire = b"\x7e" + too_long + bytes(two_bytes(fcs16(too_long, 0, 513))) + b"\x7e"
+    wire = b"\x7e" + too_long + fcs_of(too_long) + b"\x7e"
     out, receiver = frames_of(wire + framed(b"after"))
     assert out == [b"after"] and receiver.dropped == 1
     out, receiver = frames_of(b"\x7e" + b"x" * 100000 + b"\x7e" + framed(b"after"))
     assert out == [b"after"] and receiver.dropped == 1
 
 
-def two_bytes(value):
-    return [value & 0xFF, value >> 8]
+def fcs_of(contents):
+    """As it follows the contents on the wire, of any length; not escaped."""
+    out = bytearray(encoded_limit(len(contents)))
+    end = byte_loops.put(contents, len(contents), out, byte_loops.FCS_TABLE)
+    fcs = bytearray()
+    at = end - 2
+    for _ in range(2):
+        escaped = out[at - 1] == 0x7D
+        fcs.append(out[at] ^ (0x20 if escaped else 0))
+        at -= 2 if escaped else 1
+    return bytes([fcs[1], fcs[0]])
 
 
 def test_encode_refuses_lengths_outside_the_contract():

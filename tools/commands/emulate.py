@@ -16,7 +16,7 @@ from tools.client_setting import ClientSetting
 from tools.devices import IMAGE_TYPES
 from tools.emulator.emulator import MACHINES, Emulator
 from tools.emulator.factory import check_identity, make_device
-from tools.emulator.machine import Options
+from tools.emulator.machine import HEAPS, Options
 from tools.emulator.state_dir import HOST, StateDir
 from tools.errors import Failed, UnusableArguments
 from tools.host_port import HostPort
@@ -27,7 +27,9 @@ U16 = Number(0xFFFF)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-def _heap(ctx, param, value: str) -> str:
+def _heap(ctx, param, value: str | None) -> str:
+    if value is None:
+        return ""
     text = value.lower()
     if (
         not text.rstrip("km").isdigit()
@@ -114,7 +116,11 @@ def _heap(ctx, param, value: str) -> str:
     metavar="NAME=VALUE",
     help="One of the upgrade client's timers and limits, by its name in docs/protocol.md.",
 )
-@click.option("--heap", default="128k", show_default=True, callback=_heap, help="MicroPython's heap.")
+@click.option(
+    "--heap",
+    callback=_heap,
+    help=f"MicroPython's heap.  [default: {', '.join(f'{size} on {name}' for name, size in HEAPS.items())}]",
+)
 @click.option(
     "--events",
     "events_path",

@@ -15,7 +15,7 @@ from boards.common import flash_map as fm
 from firmware_agent import boot
 from tools.emulator.host_machine import HostMachine
 from tools.emulator.link_port import LinkPort
-from tools.emulator.machine import Machine, Options
+from tools.emulator.machine import HEAPS, Machine, Options
 from tools.emulator.qemu_machine import QemuMps2Machine
 from tools.emulator.state_dir import StateDir
 from tools.errors import Failed
@@ -34,6 +34,7 @@ class Emulator:
 
     def __init__(self, state: StateDir, options: Options, lock: int, emit: Callable[[dict], None]):
         self._state = state
+        options.heap = options.heap or HEAPS[state.board]
         self._machine = MACHINES[state.board](state, options, lock)
         self._emit = emit
         self._started = time.monotonic()

@@ -4,16 +4,20 @@ import asyncio
 import os
 from dataclasses import dataclass, field
 
+# What MicroPython is given for its heap. The host has objects of 64 bits, twice the size that they
+# have on a microcontroller.
+HEAPS = {"host": "192k", "qemu_mps2": "128k"}
+
 
 @dataclass
 class Options:
-    """How to run the device."""
+    """How to run the device. heap: bytes with k or m, empty for the board's own."""
 
     address: int = 0x1234
     endpoint: int = 1
     profile: int = 0x0104
     interpreter: str = "micropython"
-    heap: str = "128k"
+    heap: str = ""
     max_data_size: int = 63
     # What the board's clock shows at power-on, seconds from 2000-01-01 UTC; None: it has none.
     utc: int | None = None

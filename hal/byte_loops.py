@@ -1,0 +1,115 @@
+"""The loops that touch every byte of a block: all that is worth machine code. Plain Python here.
+
+A board may have them in machine code and says so with use(): boards/common/byte_loops_viper.py, the same
+loops for MicroPython's viper compiler, passes the same tests. Nothing here allocates.
+
+Whoever calls them looks them up here at each call: ``byte_loops.copy(...)``.
+"""
+
+from array import array
+
+FLAG = 0x7E
+ESCAPE = 0x7D
+ESCAPE_XOR = 0x20
+FCS_INIT = 0xFFFF
+
+# Of take(): what it keeps from call to call, in an array("H").
+FILL = 0
+FCS = 1
+ESCAPED = 2
+LIMIT = 3
+
+
+def _fcs_table():
+    table = array("H", [0] * 256)
+    for byte in range(256):
+        value = byte
+        for _ in range(8):
+            value = (value >> 1) ^ 0x8408 if value & 1 else value >> 1
+        table[byte] = value
+    return table
+
+
+FCS_TABLE = _fcs_table()
+
+
+def take(data, start, end, buffer, registers, table):
+    """Unstuff data[start:end] up to a flag, which is not taken, into ``buffer``; returns the first index not
+    taken (RFC 1662).
+
+    registers: array("H") of FILL, bytes in the frame so far; FCS, over them; ESCAPED, 1 after an escape; and
+    LIMIT, the size of ``buffer``. What is beyond LIMIT is lost, and counted as one byte more.
+    """
+    fill = registers[FILL]
+    fcs = registers[FCS]
+    escaped = registers[ESCAPED]
+    limit = registers[LIMIT]
+    i = start
+    while i < end:
+        byte = data[i]
+        if byte == FLAG:
+            break
+        i += 1
+        if byte == ESCAPE:
+            # A second escape in a row is no valid sequence; the FCS will tell.
+            escaped = 1
+            continue
+        if escaped:
+            byte ^= ESCAPE_XOR
+            escaped = 0
+        fcs = (fcs >> 8) ^ table[(fcs ^ byte) & 0xFF]
+        if fill < limit:
+            buffer[fill] = byte
+        if fill <= limit:
+            fill += 1
+    registers[FILL] = fill
+    registers[FCS] = fcs
+    registers[ESCAPED] = escaped
+    return i
+
+
+def put(contents, length, out, table):
+    """Frame contents[:length] into ``out``: flag, stuffed contents and FCS, flag. Returns the bytes."""
+    fcs = FCS_INIT
+    out[0] = FLAG
+    n = 1
+    for i in range(length + 2):
+        if i < length:
+            byte = contents[i]
+            fcs = (fcs >> 8) ^ table[(fcs ^ byte) & 0xFF]
+        elif i == length:
+            fcs ^= 0xFFFF
+            byte = fcs & 0xFF
+        else:
+            byte = fcs >> 8
+        if byte == FLAG or byte == ESCAPE:
+            out[n] = ESCAPE
+            n += 1
+            byte ^= ESCAPE_XOR
+        out[n] = byte
+        n += 1
+    out[n] = FLAG
+    return n + 1
+
+
+def copy(target, at, source, start, length):
+    """target[at:at + length] = source[start:start + length]; the two are not the same buffer."""
+    for i in range(length):
+        target[at + i] = source[start + i]
+
+
+def same(a, at, b, start, length):
+    """True if a[at:at + length] == b[start:start + length]."""
+    for i in range(length):
+        if a[at + i] != b[start + i]:
+            return False
+    return True
+
+
+def use(loops):
+    """From now on these are ``loops``'s: a module that has all four of them."""
+    global take, put, copy, same
+    take = loops.take
+    put = loops.put
+    copy = loops.copy
+    same = loops.same

@@ -1,0 +1,1 @@
+"""Code of the benchmarks that runs on a device."""

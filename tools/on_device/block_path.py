@@ -1,0 +1,189 @@
+"""The way of a block, from the wire's bytes to the flash and back to the wire's, in steps that can be timed.
+
+The real agent, store and link on a board that is nothing but counters; the download is in the middle of an
+image that was accepted. ``Path(size)`` then, for each block, serve() the hub's answer and step through.
+"""
+
+from firmware_agent.agent import Agent
+from firmware_agent.boot import Handover
+from firmware_agent.protocol import ota_commands as ota
+from firmware_agent.store import state as states
+from firmware_agent.store.firmware_store import FirmwareStore
+from firmware_agent.trust.acceptance import Device
+from hal.flash import FlashArea
+from hal.link import FrameReceiver, encode, encoded_limit
+
+ERASE = 4096
+WRITE = 16
+_PAGE = 256
+JOURNAL_UNITS = 4
+SLOT_UNITS = 16
+IMAGE_OFFSET = 62
+IMAGE_SIZE = SLOT_UNITS * ERASE
+VERSION = 0xACDCACDC
+_HEADER = 12 + 3
+_IDENTITY = b"\x34\x12\x84\x00\xdc\xac\xdc\xac"
+
+
+class Flash:
+    """Takes everything; reads give back what was programmed last."""
+
+    def __init__(self, units):
+        self.units = units
+        self.last = bytearray(512)
+        self.erases = 0
+        self.programs = 0
+
+    def ioctl(self, op, arg):
+        if op == 4:
+            return self.units
+        if op == 5:
+            return ERASE
+        self.erases += op == 6
+        return 0
+
+    def readblocks(self, block, buf, offset):
+        last = self.last
+        for i in range(len(buf)):
+            buf[i] = last[i]
+
+    def writeblocks(self, block, buf, offset):
+        self.programs += 1
+        if len(buf) != _PAGE:
+            # A record of the journal, which is read back.
+            for i in range(len(buf)):
+                self.last[i] = buf[i]
+
+
+class _Identity:
+    manufacturer_code = 0x1234
+    image_type = 0x0084
+    hardware_version = 1
+    file_version = 0
+    eui64 = b"\x01\x02\x03\x04\x05\x06\x07\x08"
+    model = "PPMID"
+    manufacturer_name = "hanota"
+    date_code = "20261122"
+    power_source = 1
+    device_id = 0x0506
+
+
+class _Manifest:
+    """Of the firmware that runs."""
+
+    file_version = 0x00010000
+    digest = bytes(32)
+
+
+class _Application:
+    def start(self, device):
+        pass
+
+    def progress(self, status, offset, size):
+        pass
+
+
+class Board:
+    """Its own link, clock and watchdog."""
+
+    address = 0x1234
+    endpoint = 1
+    profile = 0x0104
+    display = None
+    settings = None
+    joined = True
+
+    def __init__(self, size, framing):
+        self.max_data_size = size
+        self.identity = _Identity()
+        self.link = self.clock = self.watchdog = self
+        self.inbox = bytearray(256)
+        self.arrived = 0
+        self.sent = bytearray(256)
+        self.sent_length = 0
+        self.bytes_sent = 0
+        if framing is not None:
+            self.framing = framing
+
+    def ticks_ms(self):
+        return 0
+
+    def ticks_diff(self, a, b):
+        return a - b
+
+    def feed(self):
+        pass
+
+    def random(self, n):
+        return 0
+
+    def emit(self, event, fields):
+        pass
+
+    def read_into(self, buf):
+        n = self.arrived
+        # As a UART's readinto does it, not byte by byte.
+        buf[:n] = memoryview(self.inbox)[:n]
+        self.arrived = 0
+        return n
+
+    def write(self, buf, n):
+        self.sent_length = n
+        self.bytes_sent += n
+        self.sent[:n] = memoryview(buf)[:n]
+
+
+class Path:
+    """``size``: the largest block; ``framing``: the board's framing module, None for the plain one."""
+
+    def __init__(self, size, framing=None):
+        flash = self.flash = Flash(JOURNAL_UNITS + 2 * SLOT_UNITS)
+        journal = FlashArea(flash, 0, JOURNAL_UNITS, WRITE)
+        slots = [FlashArea(flash, JOURNAL_UNITS + n * SLOT_UNITS, SLOT_UNITS, WRITE) for n in range(2)]
+        device = Device(0x1234, 0x0084, 1, b"", b"", 0, IMAGE_SIZE, [])
+        store = self.store = FirmwareStore(journal, slots, device)
+        state = store.state
+        state.manufacturer_code, state.image_type, state.file_version = 0x1234, 0x0084, VERSION
+        state.file_size = IMAGE_OFFSET + IMAGE_SIZE
+        state.secondary_state = states.WRITING
+        state.accepted = True
+        state.image_offset, state.image_length = IMAGE_OFFSET, IMAGE_SIZE
+        store.running = 0
+        store._journal.commit(state, SLOT_UNITS)
+        store._offer.copy_from(state)
+        store._image.describe(IMAGE_OFFSET, IMAGE_SIZE)
+        store._image.resume(slots[1], 0)
+        store.manifest = _Manifest
+        self.board = Board(size, framing)
+        agent = self.agent = Agent(self.board, Handover(store, 0, _Manifest, "power-on"), _Application())
+        agent._client.restore(0x1234, 0x0084, VERSION)
+        agent._client.start_download(IMAGE_OFFSET, store.until_boundary(IMAGE_OFFSET), state.file_size)
+        agent._joined = True
+        self._hub = FrameReceiver()
+        self._answer = bytearray(_HEADER + ota.BLOCK_DATA_AT + size)
+        self._wire = bytearray(encoded_limit(len(self._answer)))
+        agent._request()
+
+    def serve(self):
+        """The hub's answer to the request that the device sent last: its bytes wait on the link. Returns how
+        many bytes of the image are in it."""
+        hub = self._hub
+        at = 0
+        while at < self.board.sent_length:
+            at = hub.feed(self.board.sent, at, self.board.sent_length)
+        asked = hub.buffer
+        request = _HEADER + ota.BLOCK_REQUEST_OFFSET_AT
+        size = asked[request + 4]
+        answer = self._answer
+        answer[:_HEADER] = b"\x01\x00\x00\x00\x34\x12\x01\x01\x19\x00\x04\x01\x19\x00\x05"
+        answer[_HEADER] = 0
+        answer[_HEADER + 1 : _HEADER + 9] = _IDENTITY
+        for i in range(4):
+            answer[_HEADER + ota.BLOCK_OFFSET_AT + i] = asked[request + i]
+        answer[_HEADER + ota.BLOCK_SIZE_AT] = size
+        for i in range(size):
+            answer[_HEADER + ota.BLOCK_DATA_AT + i] = i * 37 + 11 & 0xFF
+        board = self.board
+        board.arrived = encode(answer, _HEADER + ota.BLOCK_DATA_AT + size, self._wire)
+        board.inbox[: board.arrived] = memoryview(self._wire)[: board.arrived]
+        return size
