@@ -186,6 +186,7 @@ class Agent:
             return
         self._catch_up()
         self._request()
+        self._transmit(self.endpoint.put_question(self._frame), self._frame)
         self._act(None)
 
     def _leave(self):

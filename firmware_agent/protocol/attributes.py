@@ -86,7 +86,7 @@ def read_ota(device, attribute, out, at):
     status = client.upgrade_status()
     if attribute == 0x0000:
         out[at] = zcl.TYPE_EUI64
-        out[at + 1 : at + 9] = device.server_eui64
+        out[at + 1 : at + 9] = device.server_eui64()
         return 9
     if attribute == 0x0001:
         downloading = status == _DOWNLOADING and client.base == DOWNLOAD

@@ -32,7 +32,9 @@ class Endpoint:
         self.profile = profile
         self.server_address = aps.COORDINATOR
         self.server_endpoint = 1
-        self.server_eui64 = bytearray(_UNKNOWN_EUI64)
+        self._server_eui64 = bytearray(_UNKNOWN_EUI64)
+        self._eui64_of = -1  # whose it is, and who was asked last, by short address
+        self._asked = -1
         self.heard = False
         self.ignored = 0
         self.reply = bytearray(_REPLY_SIZE)
@@ -66,6 +68,25 @@ class Endpoint:
             self.heard = True
             self.profile = aps.u16(buf, aps.PROFILE_AT)
         return True
+
+    def server_eui64(self):
+        """The server's EUI64, attribute 0x0000; all ones while it is not known."""
+        return self._server_eui64 if self._eui64_of == self.server_address else _UNKNOWN_EUI64
+
+    def put_question(self, out):
+        """The question for the server's EUI64 as a whole frame in ``out``; returns its length or 0.
+
+        It is due once the server was heard, and again at each Notify of a server that did not answer.
+        """
+        address = self.server_address
+        if not self.heard or self._eui64_of == address or self._asked == address:
+            return 0
+        self._asked = address
+        self._zdo_tsn = (self._zdo_tsn + 1) & 0xFF
+        at = aps.put_header(
+            out, aps.UNICAST, self.address, address, 0, 0, zdo.IEEE_ADDRESS_REQUEST, zdo.PROFILE
+        )
+        return at + zdo.ieee_address_request(address, self._zdo_tsn, out, at)
 
     def put_request(self, out):
         """The client's next request as a whole APS frame in ``out``; returns its length or 0."""
@@ -112,6 +133,10 @@ class Endpoint:
     def _handle_zdo(self, buf, length, broadcast):
         cluster = aps.u16(buf, aps.CLUSTER_AT)
         at = aps.HEADER_SIZE
+        if cluster == zdo.IEEE_ADDRESS_REQUEST | zdo.RESPONSE and self._from_server(buf):
+            if zdo.names(buf, at, length, self.server_address):
+                self._server_eui64[:] = buf[at + 2 : at + 10]
+                self._eui64_of = self.server_address
         self.asked_by_coordinator = aps.u16(buf, aps.SOURCE_AT) == aps.COORDINATOR and not broadcast
         size = zdo.answer(self, cluster, buf, at, length, broadcast, self.reply, at)
         if size:
@@ -144,6 +169,7 @@ class Endpoint:
             if self.client.notified != notified:
                 self.server_address = aps.u16(buf, aps.SOURCE_AT)
                 self.server_endpoint = buf[aps.SOURCE_ENDPOINT_AT]
+                self._asked = -1
         else:
             status = zcl.UNSUP_CLUSTER_COMMAND
         # A Default Response goes to a unicast, never to a Default Response (ZCL r8, 2.5.12.2). Our own

@@ -60,6 +60,19 @@ def device_announce(device, tsn, out, at):
     return 12
 
 
+def ieee_address_request(address, tsn, out, at):
+    """TSN, the short address whose EUI64 is wanted, one device, start index: 5 bytes."""
+    out[at] = tsn
+    put16(out, at + 1, address)
+    put16(out, at + 3, 0)
+    return 5
+
+
+def names(buf, at, end, address):
+    """True if the IEEE address response in buf[at:end] tells the EUI64 of ``address``."""
+    return end - at >= 12 and buf[at + 1] == SUCCESS and u16(buf, at + 10) == address
+
+
 def answer(device, cluster, buf, at, end, broadcast, out, start):
     """The answer to one request, TSN included; 0 if none is due: it is itself a response, or a broadcast
     that is not about this device.

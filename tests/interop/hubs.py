@@ -56,6 +56,11 @@ class ZigpyHub:
         if device.nwk != COORDINATOR:
             self._found.put_nowait(device)
 
+    @property
+    def ieee(self):
+        """The hub's own EUI64."""
+        return self._radio.state.node_info.ieee
+
     async def device(self):
         """zigpy's object of the device, interviewed."""
         if self._device is None:

@@ -21,6 +21,8 @@ def device_frames():
     frames.append(Rig(**both).downloading().take().frame)
     out = bytearray(64)
     frames.append(bytes(out[: rig.endpoint.put_announce(out)]))
+    rig.endpoint.heard = True
+    frames.append(bytes(out[: rig.endpoint.put_question(out)]))
     for cluster, payload in (
         (0x0000, Identity.eui64 + b"\0\0"),
         (0x0000, Identity.eui64 + b"\1\0"),

@@ -304,6 +304,7 @@ async def test_zigpy_reads_every_attribute_and_discovers_every_command(place):
             basic, ota = found.endpoints[1].in_clusters[0], found.endpoints[1].out_clusters[0x0019]
             values, failures = await ota.read_attributes(list(range(0x000D)))
             assert len(values) == 0x000D and not failures
+            assert values[0x0000] == hub.ieee
             assert values[0x0002] == V1 and values[0x0007] == MANUFACTURER and values[0x000A] not in (0, HOLD)
             values, failures = await basic.read_attributes([*range(8), 0x4000])
             assert len(values) == 9 and not failures and values[0x4000] == "0.1.0.0"

@@ -78,6 +78,54 @@ def test_ota_attributes_of_an_idle_device():
         assert value(rig, OTA, attribute) == expected
 
 
+SERVER = bytes(range(8))
+
+
+def question(rig):
+    out = bytearray(64)
+    return bytes(out[: rig.endpoint.put_question(out)])
+
+
+def ieee_address(rig, eui64=SERVER, address=0x0000, status=0, length=12, **where):
+    answer = (b"\x01" + bytes([status]) + eui64 + struct.pack("<H", address))[:length]
+    rig.hear(answer, cluster=0x8001, endpoint=0, source_endpoint=0, profile=0, **where)
+
+
+def test_server_s_eui64_is_asked_for_once_it_was_heard():
+    rig = Rig()
+    assert question(rig) == b"", "nobody was heard"
+    rig.hear(notify())
+    assert (
+        question(rig) == bytes([1, 0, 0x34, 0x12]) + bytes(4) + b"\x01\x00\x00\x00" + b"\x01\x00\x00\x00\x00"
+    )
+    assert question(rig) == b"", "one question"
+    rig.hear(notify(tsn=2))
+    assert len(question(rig)) == 17, "and another at the next Notify, while there is no answer"
+    ieee_address(rig)
+    assert value(rig, OTA, 0x0000) == b"\xf0" + SERVER
+    rig.hear(notify(tsn=3))
+    assert question(rig) == b""
+
+
+def test_server_s_eui64_is_that_of_the_server_of_now():
+    rig = Rig()
+    rig.hear(notify())
+    ieee_address(rig)
+    rig.endpoint.server_address = 0x4321
+    assert value(rig, OTA, 0x0000) == b"\xf0" + b"\xff" * 8
+    assert question(rig)[4:6] == b"\x21\x43", "another server, another question"
+    ieee_address(rig, bytes(8), 0x4321, source=0x4321)
+    assert value(rig, OTA, 0x0000) == b"\xf0" + bytes(8)
+
+
+def test_server_s_eui64_is_believed_only_from_the_server_about_itself():
+    for wrong in ({"source": 0x4321}, {"address": 0x4321}, {"status": 0x81}, {"length": 11}):
+        rig = Rig()
+        rig.hear(notify())
+        ieee_address(rig, **wrong)
+        assert value(rig, OTA, 0x0000) == b"\xf0" + b"\xff" * 8, wrong
+
+
 def test_ota_attributes_follow_a_download():
     rig = Rig().downloading(2)
     rig.take()

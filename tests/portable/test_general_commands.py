@@ -116,6 +116,7 @@ def test_written_values_of_every_type_are_stepped_over():
         (0x10, b"1"),
         (0x18, b"1"),
         (0x1B, b"1234"),
+        (0x1F, b"12345678"),
         (0x20, b"1"),
         (0x22, b"123"),
         (0x27, b"12345678"),
@@ -128,7 +129,10 @@ def test_written_values_of_every_type_are_stepped_over():
         (0x41, b"\x03123"),
         (0x42, b"\x00"),
         (0x42, b"\xff"),
+        (0xE0, b"1234"),
+        (0xE1, b"1234"),
         (0xE2, b"1234"),
+        (0xE9, b"12"),
         (0xE8, b"12"),
         (0xEA, b"1234"),
         (0xF0, b"12345678"),
@@ -138,7 +142,7 @@ def test_written_values_of_every_type_are_stepped_over():
 
 
 def test_a_value_without_a_known_length_ends_what_can_be_answered():
-    for kind in (0x48, 0x4C, 0x77, 0xFF):
+    for kind in (0x07, 0x11, 0x17, 0x32, 0x48, 0x4C, 0x77, 0xDF, 0xE3, 0xFF):
         said = ask(
             WRITE, write(0x0009, kind, b"\x01\x02") + write(0x0009, U16, b"\0\0"), answer=WRITE_RESPONSE
         )
@@ -185,6 +189,17 @@ def test_reporting_records_are_answered_one_by_one():
     expected = struct.pack("<BBHBBH", UNREPORTABLE, 0, 0x0006, UNSUPPORTED, 0, NO_SUCH)
     expected += struct.pack("<BBH", UNSUPPORTED, 1, 0x0006)
     assert ask(READ_REPORTING, payload, answer=READ_REPORTING_RESPONSE) == expected
+
+
+def test_only_analog_types_have_a_reportable_change():
+    last = to_report(0x0006, ENUM8)
+    analog = {0x38: 2, 0x39: 4, 0x3A: 8, 0xE0: 4, 0xE1: 4, 0xE2: 4}
+    for n in range(8):
+        analog[0x20 + n] = analog[0x28 + n] = n + 1
+    for kind in range(256):
+        payload = to_report(NO_SUCH, kind, b"\x77" * analog.get(kind, 0)) + last
+        said = ask(CONFIGURE, payload, answer=CONFIGURE_RESPONSE)
+        assert said == struct.pack("<BBHBBH", UNSUPPORTED, 0, NO_SUCH, UNREPORTABLE, 0, 0x0006), kind
 
 
 def test_malformed_reporting():

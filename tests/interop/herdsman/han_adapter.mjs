@@ -71,11 +71,21 @@ export class HanAdapter extends Adapter {
     }
 
     #onZdo({ source, cluster, data }) {
+        if (cluster === Zdo.ClusterId.IEEE_ADDRESS_REQUEST) this.#tellAddress(source, data);
         if (cluster !== Zdo.ClusterId.END_DEVICE_ANNOUNCE && !(cluster & 0x8000)) return; // a request
         const response = Zdo.Buffalo.readResponse(this.hasZdoMessageOverhead, cluster, data);
         this.#zdo.resolve({ address: source, clusterId: cluster, transactionSequenceNumber: data[0], response });
         if (cluster === Zdo.ClusterId.END_DEVICE_ANNOUNCE) this.#joined(response[1]);
         this.emit("zdoResponse", cluster, response);
+    }
+
+    /** What a coordinator's stack answers by itself. */
+    #tellAddress(destination, request) {
+        const address = Buffer.from(IEEE.slice(2), "hex").reverse();
+        const data = Buffer.concat([request.subarray(0, 1), Buffer.of(Zdo.Status.SUCCESS), address, Buffer.of(0, 0)]);
+        const cluster = Zdo.ClusterId.IEEE_ADDRESS_REQUEST | 0x8000;
+        const ends = { sourceEndpoint: 0, destinationEndpoint: 0, profile: Zdo.ZDO_PROFILE_ID };
+        this.#send({ destination, cluster, data, ...ends });
     }
 
     #onZcl(frame) {
