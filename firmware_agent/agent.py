@@ -52,7 +52,6 @@ class Agent:
         # Without a slot that runs every version is newer, and there is no day to lose.
         board.identity.file_version = handover.manifest.file_version if handover.manifest else 0
         if handover.manifest is not None:
-            # The manifest's digest is another for every build, and the same for the life of one.
             board.identity.image_stamp = int.from_bytes(handover.manifest.digest[:4], "little")
         else:
             settings.query_period = settings.recovery_query_period
