@@ -75,6 +75,16 @@ async def test_a_device_verifies_with(place, choice):
 
 
 @scenario
+async def test_on_cpython_there_is_only_python_and_it_is_told(place):
+    async with place.device("--verifier", verifier.NATIVE, "--interpreter", "python") as device:
+        await device.power_on()
+        boot = await device.wait_for("boot", EVENT_S)
+        told = await device.wait_for("verifier", EVENT_S)
+    assert boot.fields["verifier"] == told.fields["uses"] == verifier.PYTHON
+    assert told.fields["choice"] == verifier.NATIVE
+
+
+@scenario
 async def test_what_does_not_load_is_told_and_python_does_the_work(place):
     """Native code of another processor, and a table with another key's points."""
     good, bad = await images_of(place)

@@ -108,6 +108,15 @@ def _compiled(*names: str) -> dict[str, bytes]:
 
 
 def _of(name: str, triples: list[Triple], choice: str, code: int, table: int) -> Figures:
+    files, setup = prepared(triples[0][0], choice)
+    if "TABLE" in choice:
+        triples = [triple for triple in triples if triple[0] == triples[0][0]]
+    return _measured(name, triples, files, setup, True, code, table)
+
+
+def prepared(key: bytes, choice: str) -> tuple[dict[str, bytes], str]:
+    """(what a machine needs at /rom, the code that makes ``verify``) for arguments of signature.choose():
+    "", "native", "table=TABLE" or "native, TABLE"; TABLE is that of ``key``."""
     files = _compiled(*_PACKAGES, _P256, *([_PINNED] if "TABLE" in choice else []))
     lines = ["from firmware_agent.trust import signature"]
     if "native" in choice:
@@ -115,12 +124,11 @@ def _of(name: str, triples: list[Triple], choice: str, code: int, table: int) ->
         lines.append("import p256_native as native")
     if "TABLE" in choice:
         # As a board has it: a frozen module's bytes stay in flash.
-        compiled = romfs.compiled("pinned_key.py", pinned_table.as_module(triples[0][0]).encode())
+        compiled = romfs.compiled("pinned_key.py", pinned_table.as_module(key).encode())
         files[compiled[0]] = compiled[1]
         lines.append("from pinned_key import TABLE")
-        triples = [triple for triple in triples if triple[0] == triples[0][0]]
     lines += [f"signature.choose({choice})", "verify = signature.verify", ""]
-    return _measured(name, triples, files, "\n".join(lines), True, code, table)
+    return files, "\n".join(lines)
 
 
 def _measured(

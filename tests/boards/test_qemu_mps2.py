@@ -115,6 +115,19 @@ async def test_expiry_is_judged_by_the_board_s_clock(place):
 
 
 @scenario
+async def test_the_factory_makes_a_device_of_this_board(place):
+    code, output, errors = await hanota(
+        *("provision", "--state", place.state, "--factory", place.images.upgrade_file(1)),
+        *("--manufacturer-key", place.images.public_key, "--board", BOARD, "--verifier", "native-pinned"),
+    )
+    assert code == 0, output + errors
+    async with place.device() as device:
+        await device.power_on()
+        boot = await device.wait_for("boot", EVENT_S)
+        assert (boot.fields["slot"], boot.fields["verifier"]) == ("A", "native-pinned")
+
+
+@scenario
 async def test_it_idles_and_dies_with_the_emulator(place):
     async with place.device() as device:
         await device.power_on()
