@@ -17,7 +17,7 @@ BOARD ?= host
 FIRMWARE_BOARD := $(if $(filter host,$(BOARD)),qemu_mps2,$(BOARD))
 FIRMWARE := $(VENV)/bin/python -m tools.firmware
 
-.PHONY: demo test lint docs setup toolchain firmware bench-board powercut powercut-real bench-crypto crypto-campaign native clean
+.PHONY: demo test lint docs setup toolchain firmware bench-board explore fuzz powercut powercut-real bench-crypto crypto-campaign native clean
 
 demo: $(READY) $(if $(filter-out host,$(BOARD)),firmware)
 	@$(VENV)/bin/hanota demo --board $(BOARD)
@@ -59,6 +59,15 @@ toolchain:
 powercut: $(READY)
 	@mkdir -p build
 	@$(VENV)/bin/hanota simulate --thorough --report build/powercut.html
+
+# Every reachable (state, event) pair of the upgrade client, and the bugs that the walk must find.
+explore: $(READY)
+	@$(VENV)/bin/python -m tools.explore_client --bugs
+
+# A hostile hub: frames and upgrade files against a whole device, for so long; each input that is worth it is kept.
+SECONDS ?= 600
+fuzz: $(READY)
+	@$(VENV)/bin/python -m tools.fuzz --seconds $(SECONDS)
 
 # Real power cuts on real MicroPython: about half a second each on each of two devices.
 powercut-real: $(READY)

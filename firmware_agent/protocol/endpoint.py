@@ -203,7 +203,9 @@ class Endpoint:
     def _handle_general(self, buf, at, end, command, control, cluster):
         """Returns the status for a Default Response: SUCCESS where none is needed."""
         if command == zcl.DEFAULT_RESPONSE:
-            if cluster == ota.CLUSTER and control & zcl.FROM_SERVER and self._from_server(buf):
+            # Nobody is refused by broadcast.
+            unicast = buf[aps.KIND_AT] == aps.UNICAST
+            if cluster == ota.CLUSTER and control & zcl.FROM_SERVER and unicast and self._from_server(buf):
                 if end - at >= 2:
                     self.client.handle_default_response(buf[at], buf[at + 1])
             return zcl.SUCCESS

@@ -223,3 +223,12 @@ def test_nothing_but_requests_is_sent_unasked():
     sent += rig.asked
     assert len(sent) > SIZE // 63 and not rig.replies
     assert {request.frame[12] for request in sent} == {0x01}, "cluster-specific, client to server"
+
+
+def test_default_response_by_broadcast_refuses_nothing():
+    """Only who asked can be refused: a broadcast one must not end a download, nor a query."""
+    rig = Rig().downloading(1)
+    rig.hear(default_response(3, 0x81), broadcast=True)
+    assert rig.state == states.DOWNLOADING and len(rig.asked) == 1
+    rig.hear(default_response(3, 0x81))
+    assert rig.state == states.IDLE

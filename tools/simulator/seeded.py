@@ -29,7 +29,9 @@ class Bug:
     depth: int = 1
 
 
-class _Patched(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class Patched(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Put into sys.meta_path: imports the bug's module with the bug in it."""
+
     def __init__(self, bug: Bug):
         self._name = bug.path.removesuffix(".py").replace("/", ".")
         source = (layout.ROOT / bug.path).read_text()
@@ -64,7 +66,7 @@ def main() -> None:
     from tools.simulator.bugs import BUGS as bugs
 
     (bug,) = [bug for bug in bugs if bug.name == sys.argv[1]]
-    sys.meta_path.insert(0, _Patched(bug))
+    sys.meta_path.insert(0, Patched(bug))
     from tools.simulator import stories
     from tools.simulator.explorer import EACH, EVERY, Explorer
 

@@ -78,6 +78,7 @@ class Identity:
     model: str = "PPMID"
     manufacturer_name: str = "hanota"
     date_code: str = "20261122"
+    image_stamp: int = 0x20261122
     power_source: int = 1
     device_id: int = 0x0506
 

@@ -1,0 +1,39 @@
+"""The walk through every reachable (state, event) pair of the upgrade client; what it must find, it finds."""
+
+import pytest
+
+from firmware_agent.protocol import states
+from tools import explore_client
+from tools.exploration import bugs, explorer
+
+# The other configurations take as long again each: `make explore`.
+QUICK = ["block requests", "page requests"]
+# Shown by the walk's end alone; see test_an_entry_that_was_not_taken_is_told.
+WHOLE_WALK = {"an entry that nothing takes"}
+
+
+def test_nothing_breaks_whatever_a_server_sends_in_any_state():
+    total = explorer.Tally()
+    for name, tally in explore_client.walks(QUICK):
+        print(f"{name}: {tally.line()}")
+        assert tally.failures == [], name
+        assert tally.states > 5000 and tally.pairs > 100 * tally.states // 4, name
+        total.add(tally)
+    table = {(state, event) for state, row in enumerate(states.TRANSITIONS) for event in row}
+    assert total.untaken() == set()
+    assert total.moves <= table and not total.moves & set(explorer.UNREACHABLE)
+
+
+def test_an_entry_that_was_not_taken_is_told():
+    tally = explorer.Tally()
+    tally.moves = {(state, event) for state, row in enumerate(states.TRANSITIONS) for event in row}
+    assert tally.untaken() == set()
+    tally.moves.remove((states.VERIFYING, states.VERIFIED))
+    assert tally.untaken() == {(states.VERIFYING, states.VERIFIED)}
+
+
+@pytest.mark.parametrize(
+    "bug", [bug for bug in bugs.BUGS if bug.name not in WHOLE_WALK], ids=lambda bug: bug.name
+)
+def test_a_seeded_bug_is_found(bug):
+    assert bugs.hunt(bug)[1]

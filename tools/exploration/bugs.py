@@ -1,0 +1,90 @@
+"""Seeded bugs: what a reviewer of the client could miss, a line or two each. The walk must find each."""
+
+import subprocess
+import sys
+
+from tools import layout
+from tools.simulator.seeded import Bug, Patched
+
+_CLIENT = "firmware_agent/protocol/upgrade_client.py"
+_SESSION = "firmware_agent/protocol/session.py"
+_DOWNLOAD = "firmware_agent/protocol/download.py"
+_END = "firmware_agent/protocol/upgrade_end.py"
+_ENDPOINT = "firmware_agent/protocol/endpoint.py"
+_STATES = "firmware_agent/protocol/states.py"
+_CAUGHT = 3  # exit code of a hunt that caught its bug
+_SECONDS = 300
+
+# fmt: off
+_LOST = (
+    # name, path, line, instead
+    ("a query while a request is out", _SESSION, "self.outstanding != NONE or not states.allows", "not states.allows"),
+    ("a wish is forgotten by a block", _DOWNLOAD, "            session.repeat(self._kind)\n        session.grant()", "            session.repeat(self._kind)"),
+    ("no deadline after giving up", _CLIENT, "self.rest(self.download.next_back_off())", "self.rest(FOREVER)"),
+    ("an offset that was not asked for", _DOWNLOAD, "if buf[at + ota.BLOCK_OFFSET_AT + i] != offset[i]:", "if False:"),
+    ("another image's block", _DOWNLOAD, "if buf[at + ota.BLOCK_IDENTITY_AT + i] != image[i]:", "if False:"),
+    ("no bytes are bytes", _DOWNLOAD, "if size == 0 or end - at", "if end - at"),
+    ("more bytes than asked for", _DOWNLOAD, "if size > self._asked:", "if False:"),
+    ("a block that is cut", _DOWNLOAD, "if size == 0 or end - at < ota.BLOCK_DATA_AT + size:", "if size == 0:"),
+    ("a block whenever it comes", _DOWNLOAD, "if kind != BLOCK and kind != PAGE:", "if False:"),
+    ("the server's pace does not count", _DOWNLOAD, "wait = max(self.minimum_block_period - self._since_block, self._quiet)", "wait = self._quiet"),
+    ("a wait does not count", _DOWNLOAD, "wait = max(self.minimum_block_period - self._since_block, self._quiet)", "wait = self.minimum_block_period - self._since_block"),
+    ("a wait is cut short by the link", _CLIENT, "            self.download.rejoined()\n        elif kind != NONE:", "            self.repeat(BLOCK)\n        elif kind != NONE:"),
+    ("ABORT loses the place", _CLIENT, "            self._stop(states.ABORTED)\n            return zcl.SUCCESS", "            self.download.offset = 0\n            self._stop(states.ABORTED)\n            return zcl.SUCCESS"),
+    ("a time-out starts again at 0", _DOWNLOAD, "        self.ask_again()\n        return True\n\n    def rejoined", "        self.ask_at(0, 20)\n        return True\n\n    def rejoined"),
+    ("applied without a verified image", _END, "if session.base != CANDIDATE or not states.allows", "if not states.allows"),
+    ("an end for another image", _END, "        if not self._names(buf, at, session.image):\n            session.ignored += 1\n            return zcl.SUCCESS\n", ""),
+    ("a time that has passed means now", _END, "if upgrade == ota.UNKNOWN_TIME or upgrade < current:\n            self._hold()\n        elif upgrade == current:", "if upgrade == ota.UNKNOWN_TIME:\n            self._hold()\n        elif upgrade <= current:"),
+    ("a refusal is followed by activation", _CLIENT, "            self._reported()\n            return zcl.SUCCESS\n        return self.end", "            self.state = states.ACTIVATING\n            return zcl.SUCCESS\n        return self.end"),
+    ("a broadcast may answer", _CLIENT, "        if broadcast:\n            # Only", "        if False:\n            # Only"),
+    ("anybody may answer", _ENDPOINT, "if command != ota.IMAGE_NOTIFY and not self._from_server(buf):", "if False:"),
+    ("anybody may refuse", _ENDPOINT, "unicast and self._from_server(buf):", "unicast:"),
+    ("a refusal by broadcast", _ENDPOINT, "unicast and self._from_server(buf):", "self._from_server(buf):"),
+    ("a refusal is answered", _ENDPOINT, "and not broadcast and not refusal:", "and not broadcast:"),
+    ("an offer without a query", _CLIENT, "        if self.state != states.QUERYING:\n            self.ignored += 1\n            return zcl.SUCCESS\n        length", "        length"),
+    ("a cut offer is read", _CLIENT, "if length < 1 or (buf[at] == zcl.SUCCESS and length < ota.OFFER_LENGTH):", "if length < 1:"),
+    ("the number stands still", _CLIENT, "self._tsn = (self._tsn + 1) & 0xFF", "pass"),
+    ("a kept download shows no offset", "firmware_agent/protocol/attributes.py", "downloading = status == _DOWNLOADING and", "downloading = False and"),
+    ("held is not shown", _CLIENT, "        if self.base == CANDIDATE and self.end.held:\n            return _STATUS_HELD\n", ""),
+    ("pace outlives its download", _DOWNLOAD, "        self.minimum_block_period = self._session.settings.minimum_block_period\n        self._quiet = 0\n        self._backed_off = 0\n\n    def next", "        self._quiet = 0\n        self._backed_off = 0\n\n    def next"),
+    ("a state without a way out", _STATES, "    {REPORTED: IDLE},\n", "    {REPORTED: REPORTING},\n"),
+    ("an entry is missing", _STATES, "    {APPLY: ACTIVATING, HOLD: WAITING, COUNT: COUNTDOWN},\n)", "    {APPLY: ACTIVATING, HOLD: WAITING},\n)"),
+    ("an entry that nothing takes", _STATES, "    {VERIFIED: ENDING, REFUSED: REPORTING},", "    {VERIFIED: ENDING, REFUSED: REPORTING, DUE: IDLE},"),
+    ("a Notify is forgotten while busy", _SESSION, "            self.wish = True\n            return", "            return"),
+)
+# fmt: on
+BUGS = [Bug(*entry) for entry in _LOST]
+
+
+def hunt(bug: Bug) -> tuple[Bug, str | None]:
+    """The bug, and what the walk found broken; None if it noticed nothing."""
+    command = [sys.executable, "-m", "tools.exploration.bugs", bug.name]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=_SECONDS, check=False, cwd=layout.ROOT
+    )
+    if done.returncode == _CAUGHT:
+        return bug, done.stdout.strip()
+    if done.returncode != 0:
+        raise RuntimeError(f"hunting {bug.name}: {done.stderr.strip() or done.stdout.strip()}")
+    return bug, None
+
+
+def main() -> None:
+    """``python -m tools.exploration.bugs NAME``: exit code 3 and the failure if it is caught, 0 if not."""
+    (bug,) = [bug for bug in BUGS if bug.name == sys.argv[1]]
+    sys.meta_path.insert(0, Patched(bug))
+    for name in [name for name in sys.modules if name.startswith("firmware_agent.protocol")]:
+        del sys.modules[name]
+    from tools.exploration.explorer import Explorer
+
+    tally = Explorer({}, 1, most_failures=1).explore()
+    for what, way in tally.failures:
+        print(f"{what}: {'; '.join(way)}")
+        raise SystemExit(_CAUGHT)
+    if tally.untaken():
+        print(f"untaken: {sorted(tally.untaken())}")
+        raise SystemExit(_CAUGHT)
+
+
+if __name__ == "__main__":
+    main()

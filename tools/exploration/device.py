@@ -1,0 +1,438 @@
+"""The real client behind the real endpoint, under the watch; its state can be put down and taken up.
+
+What it holds is found by looking: every attribute of every object of the protocol's. A new one counts
+as it is, unless ``_ABSTRACT`` says what of it can make a difference.
+"""
+
+import struct
+from collections.abc import Callable
+
+from firmware_agent.protocol import session as ss
+from firmware_agent.protocol import states
+from firmware_agent.protocol.endpoint import Endpoint
+from firmware_agent.protocol.settings import Settings
+from firmware_agent.protocol.upgrade_client import UpgradeClient
+from tools.exploration import frames as fr
+from tools.exploration.watch import UNIT, Watch, expect
+from tools.simulator.world import Identity
+
+_ADDRESS = 0x1234
+_HEAD = 20  # bytes after which a store knows whether it wants a file
+
+# Scratch, or counters that nothing depends on.
+_IGNORED = {"reply", "reply_length", "ignored", "notified", "_tsn", "_zdo_tsn", "heard", "offer", "data_at"}
+_IGNORED |= {
+    "data_length",
+    "server_address",
+    "settings",
+    "identity",
+    "tsn",
+    "unicast",
+    "_backed_off",
+    "Download.data",
+}
+
+
+def _left(value: int) -> bool:
+    return value > 0
+
+
+def _sign(value: int) -> int:
+    return (value > 0) - (value < 0)
+
+
+# Times: only whether there is one left matters to what may happen next.
+_TIMES = ("_quiet", "_left", "countdown", "quiet", "open_left", "minimum_block_period", "period")
+_ABSTRACT: dict[str, Callable[[int], object]] = {name: _left for name in _TIMES}
+_ABSTRACT["due"] = _sign
+_ABSTRACT |= {name: lambda value: value >= 0xFFFE for name in ("_since_block", "since_block")}
+# It counts on beyond the last try.
+_ABSTRACT["_unanswered"] = lambda value: min(value, 3)
+
+# In the quick walk, what is left over from before and is always set anew before it is looked at.
+_FETCH_ONLY = ("offset", "size", "data_size", "_limit", "minimum_block_period", "_since_block", "since_block")
+_LEFT_OVER: dict[str, Callable] = {
+    name: lambda client: client.base != ss.DOWNLOAD for name in (*_FETCH_ONLY, "period", "quiet")
+}
+_LEFT_OVER["most"] = lambda client: client.outstanding not in (ss.BLOCK, ss.PAGE)
+_LEFT_OVER["page_end"] = lambda client: client.outstanding != ss.PAGE
+_LEFT_OVER["tries"] = lambda client: client.waiting == client.outstanding == ss.NONE
+_LEFT_OVER["status"] = lambda client: client.outstanding != ss.END and client.waiting != ss.END
+_LEFT_OVER |= {name: lambda client: client.base == ss.NOTHING for name in ("image", "store_image")}
+_LEFT_OVER["Download._quiet"] = lambda client: client.base != ss.DOWNLOAD
+_LEFT_OVER["_capped"] = lambda client: client.download._caps == 0
+_END_ONLY = ("held", "countdown", "_left", "_unanswered", "UpgradeEnd._quiet")
+_LEFT_OVER |= {name: lambda client: client.base != ss.CANDIDATE for name in _END_ONLY}
+_PLAIN = (int, bytes, bytearray, tuple, type(None))
+
+
+def _left_over(one: object, name: str) -> Callable | None:
+    return _LEFT_OVER.get(name) or _LEFT_OVER.get(f"{type(one).__name__}.{name}")
+
+
+class Device:
+    """``settings``: what differs from the defaults; exact: what is left over in the state counts, too.
+    Each step returns False if it is not possible now.
+
+    Where the store or chance decides, ``script`` holds which way to go; ``taken`` says which ways there
+    were: (index, count) each, and ``told`` in words which way it went."""
+
+    def __init__(self, settings: dict[str, object], exact: bool = False):
+        self.script: list[int] = []
+        self.taken: list[tuple[int, int]] = []
+        self.told: list[str] = []
+        self.moves: set[tuple[int, int]] = set()
+        self.settings = Settings()
+        for name, value in settings.items():
+            expect(hasattr(self.settings, name), f"no setting {name}")
+            setattr(self.settings, name, value)
+        self.client = UpgradeClient(Identity(file_version=fr.RUNNING), self.settings, self._random)
+        self.endpoint = Endpoint(self.client.identity, self.client, _ADDRESS, 1, 0x0104)
+        self.watch = Watch(self.settings.max_data_size)
+        self._buf = bytearray(300)
+        self._out = bytearray(128)
+        self._objects = self._find(exact)
+        move = self.client.move
+
+        def noted(event: int) -> None:
+            self.moves.add((self.client.state, event))
+            move(event)
+
+        # It only listens.
+        setattr(self.client, "move", noted)  # noqa: B010 - a method's place
+
+    # Its state
+
+    def _find(self, exact: bool) -> list[tuple[dict, list[str], list[str], list]]:
+        """(attributes, names of plain ones, names of buffers, what is in the key) of every object."""
+        found: list = [self.endpoint]
+        for one in found:
+            for value in vars(one).values():
+                ours = type(value).__module__.startswith("firmware_agent.protocol")
+                if ours and not isinstance(value, Settings) and not any(value is other for other in found):
+                    found.append(value)
+        parts = []
+        for one in [*found, self.watch]:
+            have = vars(one)
+            plain = [name for name, value in have.items() if isinstance(value, _PLAIN)]
+            buffers = [name for name in plain if isinstance(have[name], bytearray) and name != "reply"]
+            names = [name for name in plain if name not in buffers and name != "reply"]
+            if type(one).__name__ == "ImageOffer":
+                keyed = []
+            else:
+                keyed = [
+                    (name, _ABSTRACT.get(name), None if exact else _left_over(one, name))
+                    for name in plain
+                    if name not in _IGNORED and f"{type(one).__name__}.{name}" not in _IGNORED
+                ]
+            parts.append((have, names, buffers, keyed))
+        return parts
+
+    def put_down(self) -> list:
+        """Everything that can change."""
+        return [
+            ([have[name] for name in names], [bytes(have[name]) for name in buffers])
+            for have, names, buffers, _ in self._objects
+        ]
+
+    def take_up(self, kept: list) -> None:
+        """Go back to what put_down() gave."""
+        for (have, names, buffers, _), (values, contents) in zip(self._objects, kept, strict=True):
+            have.update(zip(names, values, strict=True))
+            for name, content in zip(buffers, contents, strict=True):
+                have[name][:] = content
+
+    def key(self) -> tuple:
+        """What of the state can make a difference to what may happen next."""
+        client = self.client
+        found: list[object] = []
+        for have, _, buffers, keyed in self._objects:
+            for name, abstract, left_over in keyed:
+                value = have[name]
+                if left_over and left_over(client):
+                    value = None
+                elif abstract:
+                    value = abstract(value)
+                elif name in buffers:
+                    value = bytes(value)
+                found.append(value)
+        return tuple(found)
+
+    # Ways to go on
+
+    def begin(self) -> None:
+        """Another event: what was taken before is over."""
+        self.taken = []
+        self.told = []
+
+    def _choose(self, *ways: str) -> str:
+        at = len(self.taken)
+        way = self.script[at] if at < len(self.script) else 0
+        self.taken.append((way, len(ways)))
+        self.told.append(ways[way])
+        return ways[way]
+
+    def _random(self, n: int) -> int:
+        """The dice that fall both ways are those of a Notify's jitter."""
+        return 99 if n == 100 and self._choose("low", "high") == "high" else 0
+
+    @property
+    def server(self) -> tuple[int, int]:
+        """Address and endpoint of whoever counts as the server."""
+        return self.endpoint.server_address, self.endpoint.server_endpoint
+
+    def deliver(self, kind: fr.Kind, stranger: bool = False, broadcast: bool = False) -> bool:
+        """A frame from the server or from somebody else."""
+        watch, client = self.watch, self.client
+        if not watch.joined:
+            return False
+        frame = kind.frame(watch.needed())
+        source, endpoint = self.server
+        if stranger:
+            source = 0x4321 if source != 0x4321 else 0x5432
+        state, pending, notified = client.state, client.poll_timeout() == 0, client.notified
+        payload = frame[3:]
+        counts = self._counts(kind, payload, stranger, broadcast)
+        before = None if counts else self.key()
+        if counts and not stranger:
+            # First: what the device does at once is done to the server as it is after this frame.
+            watch.heard(kind, payload, state, pending)
+        self._receive(frame, source, endpoint, broadcast)
+        if client.notified != notified:
+            watch.wish = True
+        self._act()
+        if watch.open == fr.PAGE_REQUEST:
+            # Each of its blocks starts the wait for the next one.
+            watch.open_left = client.poll_timeout()
+        self._check_reply(kind, broadcast)
+        if before is not None:
+            expect(self.key() == before, "a frame that must mean nothing changes the client")
+        if not broadcast and kind.command == fr.NOTIFY and not kind.general:
+            whole = len(payload) in (2, 4, 6, 10)
+            expect(client.notified - notified == whole, "a unicast Notify is taken up exactly if it is whole")
+        if kind.command == fr.END_RESPONSE and counts and watch.verified:
+            watch.decided(payload, state, client.state, self.outside)
+        watch.check(client)
+        return True
+
+    def _counts(self, kind: fr.Kind, payload: bytes, stranger: bool, broadcast: bool) -> bool:
+        """False if the frame must not change anything, whatever the moment."""
+        if kind.general:
+            return not stranger and not broadcast and not kind.foreign
+        if kind.command == fr.NOTIFY:
+            return True
+        if kind.command == fr.END_RESPONSE and not stranger:
+            whole = len(payload) >= 16
+            return whole and (self.client.state == states.REPORTING or self._may_end(payload))
+        return not stranger and not broadcast
+
+    def _may_end(self, payload: bytes) -> bool:
+        return self.watch.verified and self.watch.names(payload)
+
+    def _receive(self, frame: bytes, source: int, endpoint: int, broadcast: bool) -> None:
+        target = 0xFFFF if broadcast else _ADDRESS
+        head = struct.pack("<BBHHBBHH", 1, broadcast, source, target, endpoint, 1, 0x0019, 0x0104)
+        self._buf[: len(head) + len(frame)] = head + frame
+        self.endpoint.handle_frame(self._buf, len(head) + len(frame))
+
+    def _check_reply(self, kind: fr.Kind, broadcast: bool) -> None:
+        length = self.endpoint.reply_length
+        self.endpoint.reply_length = 0
+        if length:
+            expect(not broadcast, "a reply to a broadcast")
+            expect(not (kind.general and kind.command == fr.DEFAULT_RESPONSE), "a reply to a refusal")
+            expect(15 < length <= 128 and self.endpoint.reply[13] == 1, "a reply that is none")
+
+    def elapse(self, milliseconds: int) -> bool:
+        """Time goes by, all at once."""
+        self.watch.passed(milliseconds)
+        self.client.handle_elapsed(milliseconds)
+        self._act()
+        self.watch.check(self.client)
+        return True
+
+    def transmit(self) -> bool:
+        """What waits goes out."""
+        if not self.watch.joined:
+            return False
+        length = self.endpoint.put_request(self._out)
+        if not length:
+            expect(self.client.waiting == 0, "a request waits and does not go out")
+            return False
+        due = self.client.poll_timeout()
+        self.watch.sent(bytes(self._out[:length]), self.server, due)
+        self._act()
+        expect(self.endpoint.put_request(self._out) == 0, "two requests one after the other")
+        self.watch.check(self.client)
+        return True
+
+    def lose_link(self) -> bool:
+        """The HAN is away."""
+        was = self.watch.joined
+        self.watch.joined = False
+        return was
+
+    def regain_link(self) -> bool:
+        """The HAN is back."""
+        if self.watch.joined:
+            return False
+        self.watch.joined = True
+        self.watch.close()
+        self.client.rejoined()
+        self._act()
+        self.watch.check(self.client)
+        return True
+
+    @property
+    def outside(self) -> bool:
+        """True if an event outside the cluster activates, and no server does."""
+        return self.settings.upgrade_activation_policy == 1
+
+    def require_more(self) -> bool:
+        """The slot is proven, and the upgrade needs another file."""
+        if self.client.state != states.VERIFYING:
+            return False
+        self.watch.part = True
+        self.client.require_more()
+        self._act()
+        self.watch.check(self.client)
+        return True
+
+    def activate(self) -> bool:
+        """The event outside the cluster."""
+        counts = self.outside and self.watch.verified
+        before = self.key()
+        expect(self.client.end.activate() == counts, "activation counts exactly where it is from outside")
+        expect(self.client.state == states.ACTIVATING if counts else self.key() == before, "activation")
+        if counts:
+            self.watch.close()
+        self._act()
+        self.watch.check(self.client)
+        return True
+
+    def prove(self, good: bool) -> bool:
+        """The store has read the slot back."""
+        if self.client.state != states.VERIFYING:
+            return False
+        if good:
+            self.watch.verified = True
+            self.watch.held = self._choose("not held", "held") == "held"
+            self.client.end.verified(self.watch.held)
+        else:
+            self._refuse()
+        self._act()
+        self.watch.check(self.client)
+        return True
+
+    # What the agent does, and the store's part in it
+
+    def restore(self, offset: int, verified: bool) -> None:
+        """Boot with a download kept up to ``offset``, or with a whole image."""
+        self.client.restore(fr.MANUFACTURER, fr.IMAGE_TYPE, fr.NEW)
+        self.watch.start(fr.identity(), fr.SIZE, offset)
+        if verified:
+            self.watch.whole()
+            self.watch.fetched = False
+            self.client.complete()
+        else:
+            self.client.start_download(offset, UNIT - offset % UNIT, fr.SIZE)
+        self.watch.check(self.client)
+
+    def _act(self) -> None:
+        client = self.client
+        while True:
+            action = client.poll_action()
+            if action == 0:
+                return
+            if action == ss.WRITE:
+                self._write()
+            elif action == ss.OFFERED:
+                self._consider()
+            elif action == ss.HELD:
+                self.watch.held = True
+            elif (
+                action == ss.REFUSED
+                and client.state == states.IDLE
+                and self._choose("over", "kept") == "kept"
+            ):
+                # An earlier download was kept beside the refused one.
+                client.restore(fr.MANUFACTURER, fr.IMAGE_TYPE, fr.OTHER)
+                self.watch.start(fr.identity(fr.OTHER), fr.SIZE, UNIT)
+                client.start_download(UNIT, UNIT, fr.SIZE)
+
+    def _consider(self) -> None:
+        client, watch = self.client, self.watch
+        image, size = bytes(client.offer.image), client.offer.file_size
+        same = image == watch.store_image and size == watch.store_size
+        ways = ["decline"]
+        if watch.verified and same:
+            ways.append("tell")
+        elif client.offers_the_same:
+            expect(watch.downloading and same, "go on with something else")
+            ways.append("go on")
+        else:
+            ways.append("start")
+            if watch.kept and same:
+                ways.append("resume")
+        way = self._choose(*ways)
+        if way == "decline":
+            client.decline()
+        elif way == "tell":
+            client.end.tell()
+        elif way == "go on":
+            client.download.go_on()
+        else:
+            offset = watch.kept if way == "resume" else 0
+            watch.start(image, size, offset)
+            client.start_download(offset, UNIT - offset % UNIT, size)
+            if offset == size:
+                watch.whole()
+                client.complete()
+
+    def _write(self) -> None:
+        client, watch = self.client, self.watch
+        download = client.download
+        length = download.data_length
+        expect(download.offset == watch.kept, "bytes for another place")
+        expect(download.data is not None, "no bytes to write")
+        watch.written(bytes((download.data or b"")[download.data_at : download.data_at + length]))
+        kept = watch.kept + length
+        ways = ["keep"] if watch.store_size <= 2 * fr.SIZE or kept < _HEAD else []
+        ways.append("refuse")
+        if watch.kept and kept < watch.store_size:
+            ways.append("restart")
+        way = self._choose(*ways)
+        if way == "refuse":
+            self._refuse()
+        elif way == "restart":
+            watch.kept = 0
+            watch.leave_page()
+            download.written(0, UNIT)
+        elif kept == watch.store_size:
+            watch.whole()
+            client.complete()
+        else:
+            watch.kept = kept
+            download.written(kept, UNIT - kept % UNIT)
+
+    def _refuse(self) -> None:
+        self.watch.drop()
+        self.client.refused(0x96)
+
+    def attributes(self) -> dict[int, int]:
+        """What Read Attributes gives now, for the attributes that are numbers."""
+        wanted = (0x0001, 0x0002, 0x0004, 0x0006, 0x0008, 0x0009)
+        frame = b"\x18\x01\x00" + struct.pack("<6H", *wanted)
+        self._receive(frame, *self.server, False)
+        reply = bytes(self.endpoint.reply[15 : self.endpoint.reply_length])
+        self.endpoint.reply_length = 0
+        values = {}
+        sizes = {0x21: 2, 0x23: 4, 0x30: 1}
+        while reply:
+            name, status, kind = struct.unpack_from("<HBB", reply)
+            expect(status == 0 and kind in sizes, f"attribute 0x{name:04x} is not there")
+            end = 4 + sizes[kind]
+            values[name] = int.from_bytes(reply[4:end], "little")
+            reply = reply[end:]
+        expect(set(values) == set(wanted), "an attribute is left out")
+        return values

@@ -1,0 +1,221 @@
+"""Bytes into what a hostile hub does. A target takes any bytes and raises only if something is broken."""
+
+import struct
+
+from firmware_agent.protocol.upgrade_file import MAX_HEADER, UpgradeFile
+from firmware_agent.reject import MALFORMED_FILE, Rejected
+from tools.fuzzing.home import Broken, Home, linked
+from tools.simulator import stories
+
+_TIMES = (0, 1, 49, 50, 200, 3000, 4500, 9000, 30000, 61000, 3600000, 86400000)
+_MOST_STEPS = 40
+FRAMES_SEEDS = (
+    # Each letter's value modulo 16 is a step: see Hostile.step().
+    b"\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02",
+    b"\x02\x02\x03\x0d\x05\x04\x05\x02\x07\x02\x06\x05\x0d\x95\x02\x02",
+    b"\x02\x02\x06\x05\x0b\x97\0\0\0\0\0\0\0\1\xc8\0\x04\x0a\x02\x08\x05\x04\x05\x02",
+    b"\x05\x02\x04\x0a\x03\x81\x04\x08\x01\x0c\x19\x01\x05\x98\x02\x0b\x00\x04\x01\x00\x02\x00",
+    b"\x06\x07\x10" + b"\xff" * 16 + b"\x0e\x02\x02\x0c\x05\x00\x04\x00\x34\x12\x09\x0a\x00\x06",
+)
+
+
+class Input:
+    """The bytes, taken one by one; zeros when there are no more."""
+
+    def __init__(self, data: bytes):
+        self._data = data
+        self._at = 0
+
+    @property
+    def over(self) -> bool:
+        return self._at >= len(self._data)
+
+    def byte(self) -> int:
+        self._at += 1
+        return 0 if self._at > len(self._data) else self._data[self._at - 1]
+
+    def some(self) -> bytes:
+        """As many as the next byte says, as far as there are."""
+        count = self.byte()
+        start = self._at
+        self._at += count
+        return self._data[start : start + count]
+
+
+class Hostile:
+    """A home and the input that decides what its device hears."""
+
+    def __init__(self, home: Home, data: bytes):
+        self.home = home
+        self.input = Input(data)
+        self.last = b""
+
+    def run(self) -> None:
+        """Steps until the input is over."""
+        steps = 0
+        while not self.input.over and steps < _MOST_STEPS:
+            self.step()
+            steps += 1
+        self.home.check()
+
+    def step(self) -> None:
+        """One thing that happens."""
+        home, take = self.home, self.input
+        kind = take.byte() % 16
+        if kind == 0:
+            home.hear(take.some())
+        elif kind == 1:
+            home.hear(linked(take.some()))
+        elif kind == 2:
+            self._answer(lambda frame: frame)
+        elif kind == 3:
+            self._answer(self._changed)
+        elif kind == 4:
+            home.pass_time(_TIMES[take.byte() % len(_TIMES)])
+        elif kind == 5:
+            home.hear(linked(home.hub.notify()))
+        elif kind == 6:
+            self._say(b"\x19", take.byte(), take.some())
+        elif kind == 7:
+            home.board.joined = not home.board.joined
+            home.poll()
+        elif kind == 8:
+            self._answer(lambda frame: frame[: len(frame) - 1 - take.byte() % len(frame)])
+        elif kind == 9:
+            home.hear(linked(self.last))
+        elif kind == 10:
+            self._say(b"\x18", 0x0B, bytes((take.byte(), take.byte())))
+        elif kind == 11:
+            self._say(b"\x00", take.byte(), take.some(), take.byte() % 3)
+        elif kind == 12:
+            home.hear(linked(self._head(take.byte(), take.byte() << 8, 0, 0) + take.some()))
+        elif kind == 13:
+            self._answer(lambda frame: frame[:27] + struct.pack("<I", self._size()) + frame[31:])
+        elif kind == 14:
+            self._answer(lambda frame: frame + take.some())
+        else:
+            self._answer(lambda frame: frame[:1] + bytes((1,)) + frame[2:])
+
+    def _size(self) -> int:
+        return (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFC0)[self.input.byte() % 6]
+
+    def _changed(self, frame: bytes) -> bytes:
+        changed = bytearray(frame)
+        for _ in range(1 + self.input.byte() % 3):
+            changed[12 + self.input.byte() % (len(frame) - 12)] = self.input.byte()
+        return bytes(changed)
+
+    def _answer(self, change) -> None:
+        """What a good hub would say to the last request, changed."""
+        if self.home.asked:
+            for frame in self.home.hub.handle(self.home.asked):
+                self.last = change(frame)
+                self.home.hear(linked(self.last))
+
+    def _head(self, low: int, high: int, endpoint: int, profile: int) -> bytes:
+        return struct.pack("<BBHHBBHH", 1, 0, 0, 0x1234, 0, endpoint, low | high, profile)
+
+    def _say(self, control: bytes, command: int, payload: bytes, cluster: int = 0x19) -> None:
+        head = struct.pack("<BBHHBBHH", 1, 0, 0, 0x1234, 1, 1, cluster, 0x0104)
+        self.home.hear(linked(head + control + b"\x01" + bytes((command,)) + payload))
+
+
+def frames(data: bytes) -> None:
+    """A storm of frames; after some of them a good hub must update the device."""
+    if not data:
+        return
+    home = Home(page_size=200) if data[0] & 1 else Home()
+    Hostile(home, data[1:]).run()
+    if data[0] & 0x0E == 0x0E:
+        home.rescue()
+        home.check()
+
+
+def _fed(data: bytes, step: int) -> tuple | None:
+    """What the file's parser makes of it, in pieces of ``step`` bytes."""
+    file = UpgradeFile()
+    for at in range(0, min(len(data), 2 * MAX_HEADER), step):
+        length = min(step, len(data) - at)
+        try:
+            taken = file.feed(data, at, length)
+        except Rejected as refusal:
+            if refusal.number != MALFORMED_FILE:
+                raise Broken(f"the parser refuses for reason {refusal.number}") from None
+            return ()
+        if not 0 <= taken <= length or (taken < length and not file.ready):
+            raise Broken("the parser leaves bytes of the head")
+        if file.ready:
+            if file.image_length <= 0 or file.image_offset + file.image_length != file.size:
+                raise Broken("an image outside its file")
+            return file.file_version, file.size, file.image_offset, file.image_length
+    return None
+
+
+def files(data: bytes) -> None:
+    """An upgrade file under the offered name, in blocks of any size: changed bytes of a good one, or any."""
+    take = Input(data)
+    kind, block = take.byte(), 1 + take.byte() % 63
+    if kind & 1:
+        content = bytearray(stories.upgrade(stories.NEW, stories.IMAGE_SIZE))
+        while not take.over:
+            at = take.byte() | (take.byte() & 1) << 8
+            if take.byte() & 3:
+                content[at % len(content)] = take.byte()
+            else:
+                content[at % len(content) : at % len(content)] = take.some()
+    else:
+        content = bytearray(data[2:])
+    if len(content) < 18:
+        return
+    results = {_fed(bytes(content), step) for step in (1, block, len(content))}
+    if len(results) != 1:
+        raise Broken(f"the split decides: {results}")
+    home = Home(data_size=block)
+    good = home.hub
+    home.hub = type(good)()
+    home.hub.offer(bytes(content))
+    if kind & 2:
+        # Whatever the file says, it is offered as what the device wants.
+        home.hub.identity = good.identity
+        home.hub.version = good.version
+    if kind & 4:
+        home.hub.image += bytes(kind)
+    hostile = Hostile(home, b"")
+    for _ in range(12 if kind & 8 else 60):
+        if not home.asked:
+            home.pass_time(3000)
+        before = home.asked
+        hostile._answer(lambda frame: frame)
+        if home.asked == before:
+            break
+    home.check()
+    if kind & 0x30 == 0x30:
+        home.hub = good
+        home.rescue()
+
+
+TARGETS = {"frames": frames, "files": files}
+
+
+def seeds(name: str) -> list[bytes]:
+    """What a campaign starts from."""
+    if name == "frames":
+        return [bytes((first,)) + seed for first in (0, 1) for seed in FRAMES_SEEDS] + [b"\x0f\x02\x02\x07"]
+    good = stories.upgrade(stories.NEW, stories.IMAGE_SIZE)
+    plain = b"\x1e\xf1\xee\x0b" + good[4:]
+    starts = [
+        b"\x00\x31" + good[:200],
+        b"\x01\x31",
+        b"\x03\x08" + b"\x38\x00\x01\x01",
+        b"\x02\x10" + plain[:80],
+    ]
+    # A vendor's prefix, a second header, a Telink element, sizes that wrap.
+    starts += [
+        b"\x01\x31\x00\x00\x04OTA:",
+        b"\x03\x3e\x38\x00\x01\x00\x39\x00\x01\xf0",
+        b"\x01\x31\x00\x00\x00\x38" + good[:56],
+    ]
+    starts += [
+        b"\x03\x31\x34\x00\x01" + bytes((value,)) + b"\x37\x00\x01\xff" for value in (0, 1, 0x7F, 0xFF)
+    ]
+    return starts
