@@ -33,6 +33,7 @@ def build(board: str) -> Path:
     directory = BUILD / board
     frozen = directory / "frozen"
     _stage(frozen, boot_files.fixed_sources(board))
+    _forget_other_configuration(board, directory)
     command = ["make", "-C", str(tree / "ports" / PORTS[board]), f"-j{os.cpu_count() or 1}"]
     command += [
         f"BOARD={board}",
@@ -55,6 +56,16 @@ def build(board: str) -> Path:
         raise Failed(f"the firmware of {board} does not build; the whole log is {log}:\n{last}")
     shutil.copyfile(directory / "objects" / "firmware.elf", firmware_of(board))
     return firmware_of(board)
+
+
+def _forget_other_configuration(board: str, directory: Path) -> None:
+    """MicroPython's build does not see that its configuration changed: then it starts afresh."""
+    files = sorted((layout.ROOT / "boards" / board).glob("mpconfigboard.*"))
+    configuration = b"".join(file.read_bytes() for file in files)
+    stamp = directory / "configuration"
+    if not stamp.is_file() or stamp.read_bytes() != configuration:
+        shutil.rmtree(directory / "objects", ignore_errors=True)
+        stamp.write_bytes(configuration)
 
 
 def _check_toolchain() -> None:

@@ -8,6 +8,10 @@
 #undef MICROPY_PY_ASYNCIO
 #define MICROPY_PY_ASYNCIO (1)
 
+// mpremote mounts a directory of the host over the console.
+#undef MICROPY_PY_SYS_STDIO_BUFFER
+#define MICROPY_PY_SYS_STDIO_BUFFER (1)
+
 #undef MICROPY_PY_MACHINE_INCLUDEFILE
 #define MICROPY_PY_MACHINE_INCLUDEFILE "chip/machine.c.inc"
 #define MICROPY_PY_MACHINE_BARE_METAL_FUNCS (1)

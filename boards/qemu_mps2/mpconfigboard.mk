@@ -17,3 +17,5 @@ SRC_BOARD_O = shared/runtime/gchelper_native.o shared/runtime/gchelper_thumb2.o
 USER_C_MODULES ?= $(BOARD_FOLDER)
 FROZEN_MANIFEST ?= $(BOARD_FOLDER)/manifest.py
 MICROPY_HEAP_SIZE ?= 131072
+# The port leaves it out of the search for names, since it has no sys.stdin.buffer of its own.
+SRC_QSTR += shared/runtime/sys_stdio_mphal.c

@@ -251,7 +251,11 @@ def test_the_memory_map_keeps_its_parts_apart():
         memory_map.SCREEN,
         memory_map.FACTORY_ROM,
     ]
-    assert memory_map.FACTORY_ROM + memory_map.FACTORY_ROM_SIZE <= memory_map.PSRAM_SIZE
+    assert memory_map.FACTORY_ROM + memory_map.FACTORY_ROM_SIZE <= memory_map.TRACE
+    assert memory_map.TRACE + memory_map.TRACE_HEAD + 8 * memory_map.TRACE_CAPACITY <= memory_map.PSRAM_SIZE
+    assert f"#define TRACE_BASE 0x{memory_map.PSRAM + memory_map.TRACE:08x}u" in header
+    assert f"#define TRACE_CAPACITY {memory_map.TRACE_CAPACITY}u" in header
+    assert f"#define CHIP_POWER_CUT {memory_map.EXIT_POWER_CUT} " in header
     assert flash_map.FLASH_SIZE <= starts[0]
     assert all(b - a >= memory_map.PAGE for a, b in zip(starts, starts[1:], strict=False))
     assert flash_map.SCREEN_SIZE <= memory_map.PAGE

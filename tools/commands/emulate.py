@@ -90,6 +90,11 @@ def _heap(ctx, param, value: str | None) -> str:
 )
 @click.option("--connect", type=HostPort(), help="Connect there, again and again.")
 @click.option("--pty", is_flag=True, help="A pseudo-terminal; the event `listening` has its path.")
+@click.option(
+    "--console-pty",
+    is_flag=True,
+    help="A pseudo-terminal for the console, too: DIR/console leads to it, DIR/han to that of --pty.",
+)
 @click.option("--stdio", is_flag=True, help="The link is standard input and output.")
 @click.option(
     "--interpreter", type=click.Choice(["micropython", "python"]), default="micropython", show_default=True
@@ -143,6 +148,7 @@ def command(
     listen: tuple[str, int] | None,
     connect: tuple[str, int] | None,
     pty: bool,
+    console_pty: bool,
     stdio: bool,
     interpreter: str,
     max_data_size: int,
@@ -187,7 +193,7 @@ def command(
         address, endpoint, profile, interpreter, heap, max_data_size, utc, dict(client_settings)
     )
     emit = _writer(events_path, stdio)
-    asyncio.run(_run(Emulator(state, options, lock, emit), listen, connect, pty))
+    asyncio.run(_run(Emulator(state, options, lock, emit), state, listen, connect, pty, console_pty))
 
 
 def _writer(path: Path | None, stdio: bool):
@@ -213,8 +219,14 @@ def _writer(path: Path | None, stdio: bool):
     return emit
 
 
-async def _run(emulator: Emulator, listen, connect, pty) -> None:
+async def _run(emulator: Emulator, state: StateDir, listen, connect, pty, console_pty) -> None:
     loop = asyncio.get_running_loop()
+    consoles = []
+    paths = {}
+    if console_pty:
+        paths["console"], serving = emulator.console_port.open_pty()
+        _lead(state.console, paths["console"])
+        consoles.append(asyncio.create_task(serving))
     power = asyncio.create_task(emulator.run())
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, power.cancel)
@@ -225,17 +237,18 @@ async def _run(emulator: Emulator, listen, connect, pty) -> None:
         except OSError as error:
             power.cancel()
             raise Failed(f"cannot listen on {listen[0]}:{listen[1]}: {error.strerror}") from error
-        emulator.emit("listening", host=listen[0], port=listening)
+        emulator.emit("listening", host=listen[0], port=listening, **paths)
         link = None
     elif connect is not None:
         link = asyncio.create_task(port.connect(*connect))
     elif pty:
         path, serving = port.open_pty()
-        emulator.emit("listening", path=path)
+        _lead(state.han, path)
+        emulator.emit("listening", path=path, **paths)
         link = asyncio.create_task(serving)
     else:
         link = asyncio.create_task(port.stdio())
-    waiting = [task for task in (power, link) if task is not None]
+    waiting = [task for task in (power, link, *consoles) if task is not None]
     try:
         done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -245,3 +258,11 @@ async def _run(emulator: Emulator, listen, connect, pty) -> None:
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
+
+
+def _lead(name: Path, to: str) -> None:
+    """A link of this name, so that a bench finds the terminal under the same name at each power-on."""
+    fresh = name.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(to)
+    fresh.replace(name)

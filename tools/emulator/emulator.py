@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from boards.common import flash_map as fm
+from boards.qemu_mps2 import memory_map as mm
 from firmware_agent import boot
 from tools.emulator.host_machine import HostMachine
 from tools.emulator.link_port import LinkPort
@@ -43,7 +44,9 @@ class Emulator:
         self._utc = options.utc
         self._set_clock()
         self._child_input: asyncio.StreamWriter | None = None
+        self._console_input: asyncio.StreamWriter | None = None
         self._peer = LinkPort(self._to_device, self._joined)
+        self._console_peer = LinkPort(self._to_console, lambda joined: None)
 
     def emit(self, event: str, **fields) -> None:
         """One event of the emulator's own."""
@@ -53,6 +56,11 @@ class Emulator:
     def port(self) -> LinkPort:
         """The link's outer end."""
         return self._peer
+
+    @property
+    def console_port(self) -> LinkPort:
+        """The console's outer end, for whoever wants more of it than events."""
+        return self._console_peer
 
     async def run(self) -> None:
         """Power on, and on and on. Failed if nothing boots; otherwise ends by cancellation."""
@@ -72,19 +80,17 @@ class Emulator:
         self._registers[fm.REG_JOINED] = int(joined)
 
     async def _to_device(self, data: bytes) -> None:
-        child = self._child_input
-        if child is not None:
-            try:
-                child.write(data)
-                await child.drain()
-            except ConnectionError:
-                pass  # it is resetting: what was on the air is lost
+        await _put(self._child_input, data)
+
+    async def _to_console(self, data: bytes) -> None:
+        await _put(self._console_input, data)
 
     async def _life(self, cause: str) -> str:
         """One life of the device, from reset to reset; returns the next one's cause."""
         life = await self._machine.start(cause)
         process = life.process
         self._child_input = life.to_device
+        self._console_input = life.to_console
         watchdog = asyncio.create_task(self._watch(process))
         try:
             await asyncio.gather(self._from_device(life.from_device), self._console(life.console))
@@ -93,7 +99,7 @@ class Emulator:
             bitten = watchdog.done() and not watchdog.cancelled()
             watchdog.cancel()
             self._child_input.close()
-            self._child_input = None
+            self._child_input = self._console_input = None
             if process.returncode is None:
                 process.kill()
                 await process.wait()
@@ -103,6 +109,8 @@ class Emulator:
             return boot.RESET
         if code == fm.EXIT_NO_DEVICE:
             raise Failed(f"the flash in {self._state.path} holds no device")
+        if code == mm.EXIT_POWER_CUT:
+            raise Failed("the power was lost in the flash operation that was armed")
         if not self._machine.ends_by_crash:
             raise Failed(f"the emulated board ended with status {code}")
         await asyncio.sleep(_CRASH_PAUSE)
@@ -114,15 +122,23 @@ class Emulator:
 
     async def _console(self, stream: asyncio.StreamReader) -> None:
         """Events become events; anything else the device says goes to our standard error."""
-        while line := await stream.readline():
-            if not line.strip():
-                continue
-            try:
-                event = json.loads(line)
-                self._emit({"event": event.pop("event"), "t_ms": self._now(), **event})
-            except (ValueError, KeyError, AttributeError):
-                sys.stderr.write(line.decode(errors="replace"))
-                sys.stderr.flush()
+        started = b""
+        while data := await stream.read(4096):
+            self._console_peer.send(data)
+            *lines, started = (started + data).split(b"\n")
+            for line in lines:
+                self._console_line(line)
+        self._console_line(started)
+
+    def _console_line(self, line: bytes) -> None:
+        if not line.strip():
+            return
+        try:
+            event = json.loads(line)
+            self._emit({"event": event.pop("event"), "t_ms": self._now(), **event})
+        except (ValueError, KeyError, AttributeError):
+            sys.stderr.write(line.decode(errors="replace") + "\n")
+            sys.stderr.flush()
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         """The machine's beat, and the watchdog if it has none of its own: returns once that has bitten."""
@@ -139,3 +155,12 @@ class Emulator:
             elif self._machine.needs_watchdog and now - last > fm.WATCHDOG_SECONDS:
                 process.send_signal(signal.SIGKILL)
                 return
+
+
+async def _put(stream: asyncio.StreamWriter | None, data: bytes) -> None:
+    if stream is not None:
+        try:
+            stream.write(data)
+            await stream.drain()
+        except ConnectionError:
+            pass  # it is resetting: what was on the wire is lost

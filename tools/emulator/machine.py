@@ -42,6 +42,7 @@ class Life:
     console: asyncio.StreamReader
     from_device: asyncio.StreamReader
     to_device: asyncio.StreamWriter
+    to_console: asyncio.StreamWriter | None = None  # None: the board's console only tells
 
 
 class Machine:

@@ -46,9 +46,9 @@ class QemuMps2Machine(Machine):
                 start_new_session=True,
                 preexec_fn=functools.partial(die_with, os.getpid()),
             )
-        from_console, self._to_console = await asyncio.open_connection(sock=console, limit=1 << 20)
+        from_console, to_console = await asyncio.open_connection(sock=console, limit=1 << 20)
         from_device, to_device = await asyncio.open_connection(sock=link)
-        return Life(process, from_console, from_device, to_device)
+        return Life(process, from_console, from_device, to_device, to_console)
 
     def beat(self) -> None:
         """Copy the display's frame to DIR/screen.txt, where other boards have it."""

@@ -6,6 +6,7 @@ DIR/registers.bin watchdog, link and flash counters
 DIR/screen.txt    what the display shows
 DIR/rom.bin, main.py  the boot ROM, everything that no download replaces, and what mounts it
 DIR/lock          held while the device has power
+DIR/han, console  lead to the pseudo-terminals of this power-on, if it has any
 
 That is the host board. On qemu_mps2 firmware.elf takes the place of rom.bin and main.py, and flash.bin is all
 of the memory that QEMU shares with this side: the flash first, registers behind it; screen.txt is a copy.
@@ -39,6 +40,8 @@ class StateDir:
         self.main = path / "main.py"
         self.firmware = path / "firmware.elf"
         self.lock = path / "lock"
+        self.han = path / "han"
+        self.console = path / "console"
 
     @property
     def holds_device(self) -> bool:

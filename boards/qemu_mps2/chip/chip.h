@@ -23,6 +23,9 @@
 // The page of registers shared with the emulator, and the facts of this start: boards/qemu_mps2/memory_map.py.
 #define WORLD_BASE 0x21f00000u
 #define WORLD_HEAP_SIZE 32
+#define TRACE_BASE 0x21f20000u
+#define TRACE_CAPACITY 65536u
+#define CHIP_POWER_CUT 67 // QEMU's exit code: the power was lost in an armed flash operation
 
 int chip_reset_cause(void);
 __attribute__((noreturn)) void chip_reset(int cause);

@@ -2,6 +2,9 @@
 //
 // The flash is RAM that QEMU keeps in a file, so this driver is what makes it NOR: a program only clears bits, and
 // it refuses bytes that are not erased. Killing QEMU between any two instructions is a power cut.
+//
+// It is a part on a test bench, too: it writes down each operation before it begins, and loses its power inside the
+// one that the bench has armed (boards/qemu_mps2/memory_map.py, TRACE).
 #include <string.h>
 #include "py/mperrno.h"
 #include "py/runtime.h"
@@ -38,6 +41,37 @@ static mp_obj_t flash_make_new(const mp_obj_type_t *type, size_t n_args, size_t 
     return MP_OBJ_FROM_PTR(self);
 }
 
+#define TRACE_COUNT 0 // words of the trace's head: operations so far, since the bench last cleared it
+#define TRACE_CUT_AT 1 // the one that loses power, from 1; 0: none
+#define TRACE_CUT_BYTES 2 // how many of its bytes are done before
+#define TRACE_ENTRIES 4
+#define TRACE_ERASE 0x80000000u // in an entry's first word, beside the address; the second is the length
+
+// Fill or program length bytes at to, from whom: NULL for erased. Does not return if the armed operation is this one.
+static void operate(flash_obj_t *self, uint8_t *to, const uint8_t *from, size_t length) {
+    volatile uint32_t *trace = (volatile uint32_t *)TRACE_BASE;
+    uint32_t number = trace[TRACE_COUNT];
+    if (number < TRACE_CAPACITY) {
+        trace[TRACE_ENTRIES + 2 * number] = (to - self->memory) | (from == NULL ? TRACE_ERASE : 0);
+        trace[TRACE_ENTRIES + 2 * number + 1] = length;
+    }
+    trace[TRACE_COUNT] = ++number;
+    bool cut = number == trace[TRACE_CUT_AT];
+    if (cut && trace[TRACE_CUT_BYTES] < length) {
+        length = trace[TRACE_CUT_BYTES];
+    }
+    if (from == NULL) {
+        memset(to, 0xff, length);
+    } else {
+        for (size_t i = 0; i < length; ++i) {
+            to[i] &= from[i];
+        }
+    }
+    if (cut) {
+        chip_power_off(CHIP_POWER_CUT);
+    }
+}
+
 // The byte address of a call's range, or -1.
 static int32_t range(flash_obj_t *self, mp_int_t block, mp_int_t offset, size_t length) {
     if (block < 0 || offset < 0 || (uint32_t)block > self->size / self->erase_size || (uint32_t)offset > self->size) {
@@ -48,7 +82,7 @@ static int32_t range(flash_obj_t *self, mp_int_t block, mp_int_t offset, size_t 
 }
 
 static void erase(flash_obj_t *self, uint32_t block) {
-    memset(self->memory + block * self->erase_size, 0xff, self->erase_size);
+    operate(self, self->memory + block * self->erase_size, NULL, self->erase_size);
     self->counters[0] += 1;
 }
 
@@ -89,9 +123,7 @@ static mp_obj_t flash_writeblocks(size_t n_args, const mp_obj_t *args) {
             return MP_OBJ_NEW_SMALL_INT(-MP_EIO);
         }
     }
-    for (size_t i = 0; i < buf.len; ++i) {
-        to[i] &= from[i];
-    }
+    operate(self, to, from, buf.len);
     self->counters[1] += 1;
     self->counters[2] += buf.len;
     return MP_OBJ_NEW_SMALL_INT(0);
