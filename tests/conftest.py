@@ -4,7 +4,8 @@ A portable file holds plain ``test_*`` functions with bare asserts, no fixtures 
 functions are found in the source (never by running it) and become items named ``test_x[micropython]``.
 One MicroPython process serves a file; its heap is HEAP_SIZE unless the file has a line ``HEAP = "128k"``.
 
-``pytest --target cpython|micropython|all`` (default all) chooses.
+``pytest --target cpython|micropython|all`` (default all) chooses. ``pytest --bench NAME`` runs them on a
+board instead, items named ``test_x[bench NAME]`` (tests/on_bench.py).
 
 The rule that everything here keeps: an item passes only when MicroPython itself has reported it as passed
 and, for the last one of a file, has then ended with status 0. All else is a failure with a text of its own.
@@ -42,11 +43,17 @@ def pytest_addoption(parser):
         metavar="SECONDS",
         help="the longest that one test may take on MicroPython (default 60)",
     )
+    group.addoption("--bench", metavar="NAME", help="run tests on this bench's board instead (docs/rig.md)")
+    group.addoption("--benches", metavar="FILE", help="the bench file (default boards/benches.toml)")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file(file_path, parent):
     collectors = yield
+    if parent.config.getoption("bench") and is_portable(file_path):
+        from tests.on_bench import BenchFile
+
+        return [BenchFile.from_parent(parent, path=file_path)]
     target = parent.config.getoption("target")
     if target == "micropython":
         collectors = []

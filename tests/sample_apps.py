@@ -1,44 +1,12 @@
 """Small applications that do one thing wrong, or tell what they do; each is the text of an app.py."""
 
-_GOOD = """
-_device = None
+from tools.rig.sabotage import GOOD, HANGS, RAISES, with_function
 
+__all__ = ["GOOD", "HANGS", "RAISES"]
 
-def start(device):
-    global _device
-    _device = device
-    _device.display.write(0, "Firmware 0x%08x" % device.file_version)
-    _device.display.show()
-
-
-def self_test():
-    return True
-
-
-def may_activate():
-    return True
-
-
-def progress(status, offset, size):
-    pass
-"""
-
-
-def _with(name, body):
-    """The good application with one function replaced."""
-    head, found, rest = _GOOD.partition(f"def {name}(")
-    assert found, name
-    signature, _, rest = rest.partition("\n")
-    following = rest.partition("\n\n\n")[2]
-    return f"{head}def {name}({signature}\n{body}\n\n\n{following}"
-
-
-GOOD = _GOOD
-FAILS_SELF_TEST = _with("self_test", "    return False")
-RAISES = _with("self_test", '    raise RuntimeError("this release is broken")')
-HANGS = _with("self_test", "    while True:\n        pass")
+FAILS_SELF_TEST = with_function("self_test", "    return False")
 # Counts its starts over restarts, updates and reverts.
-COUNTS_STARTS = _with(
+COUNTS_STARTS = with_function(
     "start",
     """    global _device
     _device = device
@@ -49,7 +17,7 @@ COUNTS_STARTS = _with(
     device.display.show()""",
 )
 # Says on the display that every byte is there, and keeps the agent from verifying for a moment.
-LINGERS_BEFORE_VERIFYING = _with(
+LINGERS_BEFORE_VERIFYING = with_function(
     "progress",
     """    if status == 1 and offset == size:
         import time

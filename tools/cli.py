@@ -16,6 +16,10 @@ COMMANDS = {
     "slots": "Show or dump an emulated device's slots.",
     "powercut": "Kill updating devices on real MicroPython, again and again.",
     "simulate": "Cut the power everywhere in simulated updates.",
+    "rig": "Drive boards on benches: updates, cuts, losses, hostile hubs.",
+    "status": "Show how a device is, by its console.",
+    "log": "Follow what a device tells on its console.",
+    "shell": "Open a device's REPL on its console.",
     "demo": "Run the whole story: update, power cut, attacks.",
 }
 

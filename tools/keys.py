@@ -150,5 +150,11 @@ def load_public(path: Path) -> bytes:
     return _point(key)
 
 
+def public_pem(public_key: bytes) -> bytes:
+    """The PEM file of a public key, 65 bytes."""
+    key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public_key)
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
 def _point(key: ec.EllipticCurvePublicKey) -> bytes:
     return key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)

@@ -16,8 +16,8 @@ import mps2  # type: ignore[import-not-found]
 import uctypes
 import vfs
 
+from boards.common import console, verifier
 from boards.common import flash_map as fm
-from boards.common import verifier
 from boards.common.parts import Display, Identity, UtcClock
 from boards.common.store import open_settings, open_store
 from boards.qemu_mps2 import memory_map as mm
@@ -49,13 +49,15 @@ def _mount_factory_rom():
 
 
 class _Link:
-    """The HAN link: UART 1; reads do not block."""
+    """The HAN link: UART 1; reads do not block. ``typed``: takes what is typed on the console meanwhile."""
 
-    def __init__(self, registers):
+    def __init__(self, registers, typed):
         self._registers = registers
+        self._typed = typed
         self._uart = machine.UART(_HAN, 115200)
         self._poll = select.poll()
         self._poll.register(self._uart, select.POLLIN)
+        self._poll.register(sys.stdin, select.POLLIN)
 
     @property
     def joined(self):
@@ -77,8 +79,9 @@ class _Link:
 
     def wait(self, milliseconds):
         """Until something came, at most this long; the processor sleeps."""
-        for _ in self._poll.ipoll(milliseconds):
-            pass
+        for stream, _ in self._poll.ipoll(milliseconds):
+            if stream is sys.stdin:
+                self._typed(sys.stdin.read(1))
 
 
 class Board:
@@ -101,7 +104,7 @@ class Board:
         self.clock = time
         self.utc_clock = UtcClock(registers)
         self.watchdog = machine.WDT(timeout=fm.WATCHDOG_SECONDS * 1000)
-        self.link = _Link(registers)
+        self.link = _Link(registers, self._typed)
         self.display = Display(_memory(mm.SCREEN, fm.SCREEN_SIZE))
         flash = mps2.Flash(
             mm.PSRAM + mm.FLASH,
@@ -118,6 +121,9 @@ class Board:
         line = {"event": event}
         line.update(fields)
         sys.stdout.write(json.dumps(line) + "\n")
+
+    def _typed(self, character):
+        console.answer(character, self)
 
     def random(self, n):
         """A number from 0 to n - 1."""

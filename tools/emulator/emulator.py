@@ -28,6 +28,7 @@ MACHINES: dict[str, Callable[[StateDir, Options, int], Machine]] = {
 
 _CRASH_PAUSE = 1.0  # seconds before a crashed device restarts, so that a crash loop does not spin
 _WATCHDOG_LOOK = 0.5
+_CONSOLE_KEEPS = 1 << 16  # as a terminal server does: who opens the console late still sees the boot
 
 
 class Emulator:
@@ -46,7 +47,7 @@ class Emulator:
         self._child_input: asyncio.StreamWriter | None = None
         self._console_input: asyncio.StreamWriter | None = None
         self._peer = LinkPort(self._to_device, self._joined)
-        self._console_peer = LinkPort(self._to_console, lambda joined: None)
+        self._console_peer = LinkPort(self._to_console, lambda joined: None, keeps=_CONSOLE_KEEPS)
 
     def emit(self, event: str, **fields) -> None:
         """One event of the emulator's own."""
@@ -136,7 +137,7 @@ class Emulator:
         try:
             event = json.loads(line)
             self._emit({"event": event.pop("event"), "t_ms": self._now(), **event})
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, AttributeError, TypeError):
             sys.stderr.write(line.decode(errors="replace") + "\n")
             sys.stderr.flush()
 

@@ -20,18 +20,25 @@ _PTY_LOOK = 0.05  # seconds between looks whether somebody has opened the pseudo
 
 
 class LinkPort:
-    """``deliver``: takes bytes for the device; ``joined``: told when a peer comes or goes."""
+    """``deliver``: takes bytes for the device; ``joined``: told when a peer comes or goes; ``keeps``: how
+    many bytes of what the device said to nobody the next peer still gets."""
 
-    def __init__(self, deliver: Callable[[bytes], Awaitable[None]], joined: Callable[[bool], None]):
+    def __init__(
+        self, deliver: Callable[[bytes], Awaitable[None]], joined: Callable[[bool], None], keeps: int = 0
+    ):
         self._deliver = deliver
         self._joined = joined
         self._writer: asyncio.StreamWriter | None = None
+        self._keeps = keeps
+        self._kept = b""
 
     def send(self, data: bytes) -> None:
         """Bytes from the device to the peer, if there is one."""
         writer = self._writer
         if writer is not None and writer.transport.get_write_buffer_size() < _MOST_UNSENT:
             writer.write(data)
+        elif writer is None and self._keeps:
+            self._kept = (self._kept + data)[-self._keeps :]
 
     async def listen(self, host: str, port: int) -> int:
         """Accept peers from now on; returns the port."""
@@ -95,6 +102,9 @@ class LinkPort:
         sock = writer.get_extra_info("socket")
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._kept:
+            writer.write(self._kept)
+            self._kept = b""
         self._joined(True)
         try:
             while data := await reader.read(4096):

@@ -1,0 +1,109 @@
+"""Runs tests/portable on a board: ``pytest --bench NAME``. A board is started at the first file's first test.
+
+As everywhere, an item passes only when the board itself has reported it as passed.
+"""
+
+import asyncio
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import MicroPythonFailure, PortableSource, with_source_lines
+from tools.rig import bench_file, on_device
+from tools.rig.bench import Bench
+from tools.rig.bench_file import EmulatedPower
+from tools.rig.lock import BenchLock
+from tools.rig.record import Record
+
+# An emulated board has as much memory as one asks for; modules over the line live in the heap.
+HEAP = "2m"
+
+
+class Board:
+    """The session's: locked, on power, its console free for mpremote."""
+
+    def __init__(self, config):
+        path = Path(config.getoption("benches") or bench_file.DEFAULT)
+        (spec,) = bench_file.select(path, (config.getoption("bench"),))
+        if isinstance(spec.power, EmulatedPower):
+            spec = replace(spec, power=replace(spec.power, heap=HEAP))
+        self.baud = spec.baud
+        self._loop = asyncio.new_event_loop()
+        self._directory = tempfile.TemporaryDirectory(prefix="hanota-bench-")
+        self._lock = BenchLock(spec.name, spec.lock, wait=True)
+        self._bench = Bench(spec, Path(self._directory.name), Record(spec.name, 0, time.monotonic()))
+        self.port = self._bench.console.path
+        self._do(self._start())
+
+    def stop(self):
+        self._do(self._bench.__aexit__())
+        self._do(self._lock.__aexit__())
+        self._loop.close()
+        self._directory.cleanup()
+
+    async def _start(self):
+        await self._lock.__aenter__()
+        await self._bench.__aenter__()
+        await self._bench.begin()
+        await self._bench.console.stop()
+
+    def _do(self, coroutine):
+        return self._loop.run_until_complete(coroutine)
+
+
+def board_of(session):
+    """The session's board; off when the session ends."""
+    if not hasattr(session, "hanota_board"):
+        session.hanota_board = Board(session.config)
+        session.config.add_cleanup(session.hanota_board.stop)
+    return session.hanota_board
+
+
+class BenchFile(pytest.File):
+    results = None
+
+    def collect(self):
+        try:
+            self.source = PortableSource(self.path)
+        except (ValueError, SyntaxError) as error:
+            raise self.CollectError(str(error)) from error
+        return [BenchItem.from_parent(self, function_name=name) for name in self.source.functions]
+
+    def result_of(self, name):
+        """The board's report on one function; runs all selected ones of the file at the first call."""
+        if self.results is None:
+            names = [item.function_name for item in self.session.items if item.parent is self]
+            board = board_of(self.session)
+            timeout = self.config.getoption("micropython_timeout")
+            self.results, self.said = on_device.run_file(
+                board.port, board.baud, self.path.stem, names, timeout
+            )
+        if name not in self.results:
+            raise MicroPythonFailure(f"no result for {name} from the board; what it said:\n{self.said}")
+        return self.results[name]
+
+
+class BenchItem(pytest.Item):
+    # Not "function": pytest takes an item's attribute of that name for the function itself.
+    def __init__(self, *, function_name, **kwargs):
+        super().__init__(
+            name=f"{function_name}[bench {kwargs['parent'].config.getoption('bench')}]", **kwargs
+        )
+        self.function_name = function_name
+
+    def reportinfo(self):
+        return self.path, self.parent.source.functions[self.function_name] - 1, self.name
+
+    def runtest(self):
+        result = self.parent.result_of(self.function_name)
+        self.user_properties.append(("seconds_on_the_board", result["seconds"]))
+        if not result["ok"]:
+            raise MicroPythonFailure(result["traceback"])
+
+    def repr_failure(self, excinfo):
+        if isinstance(excinfo.value, MicroPythonFailure):
+            return with_source_lines(str(excinfo.value))
+        return super().repr_failure(excinfo)

@@ -1,0 +1,58 @@
+"""``hanota status``: how a device is, asked on its console."""
+
+import asyncio
+import json
+
+import click
+
+from tools.errors import Failed
+from tools.rig.console import BAUD, PORT, Listener
+
+_ASK_AGAIN_S = 1.0
+
+
+@click.command("status")
+@PORT
+@BAUD
+@click.option(
+    "--timeout", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Seconds to wait for it."
+)
+@click.option("--json", "as_json", is_flag=True, help="As one line of JSON.")
+def command(port: str, baud: int, timeout: float, as_json: bool) -> None:
+    """Ask a device on its console how it is: slots, versions, the download. It goes on meanwhile.
+
+    Exits 1 if nothing answers.
+    """
+    found = asyncio.run(_status(port, baud, timeout))
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    slots = found.pop("slots", {})
+    download = found.pop("download", None)
+    rejected = found.pop("rejected", None)
+    for name, value in [*found.items(), *((f"slot {name}", state) for name, state in slots.items())]:
+        click.echo(f"{name}: {value}")
+    if download:
+        click.echo("download: {file_version}, {durable} of {size} bytes are durable".format(**download))
+    if rejected:
+        click.echo("rejected: {file_version}, reason {number}".format(**rejected))
+
+
+async def _status(port: str, baud: int, timeout: float) -> dict:
+    async with Listener(port, baud) as listener:
+        try:
+            async with asyncio.timeout(timeout):
+                # What the port still held from before the question is no answer, except an older status.
+                while not listener.events.since(0, "status"):
+                    listener.port.write(b"?")
+                    try:
+                        await listener.events.wait_for("status", _ASK_AGAIN_S)
+                    except Failed:
+                        continue
+        except TimeoutError:
+            said = "\n".join(list(listener.events.said)[-5:]) or "it said nothing"
+            raise Failed(
+                f"no device on {port} tells its status within {timeout:g} s: is its agent running? "
+                f"The last lines:\n{said}"
+            ) from None
+        return dict(listener.events.since(0, "status")[-1].fields)

@@ -1,0 +1,99 @@
+"""What a device tells on its console: events are lines of JSON, all else is kept as it was said."""
+
+import asyncio
+import collections
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tools.errors import Failed
+
+_KEPT_LINES = 400
+_LONGEST_LINE = 4096  # a port that is no console of ours may never end a line
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event: its name, its other fields, and when it came here (seconds, time.monotonic)."""
+
+    name: str
+    fields: dict[str, Any] = field(default_factory=dict)
+    at: float = field(default_factory=time.monotonic)
+
+    def matches(self, name: str, fields: dict[str, Any]) -> bool:
+        """True for an event of this name with (at least) these fields."""
+        return self.name == name and all(self.fields.get(key) == value for key, value in fields.items())
+
+    def __str__(self) -> str:
+        return " ".join([self.name, *(f"{key}={value}" for key, value in self.fields.items())])
+
+
+def parse(line: bytes) -> Event | None:
+    """The line's event; None if it is none."""
+    try:
+        fields = json.loads(line)
+        return Event(fields.pop("event"), fields)
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return None
+
+
+class Events:
+    """``feed`` takes the console's bytes; ``events`` grows; ``said``: the last lines, events or not."""
+
+    def __init__(self, on_event: Callable[[Event], None] = lambda event: None):
+        self.events: list[Event] = []
+        self.said: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
+        self.tracebacks = 0
+        self._on_event = on_event
+        self._started = b""
+        self._changed = asyncio.Event()
+
+    def feed(self, data: bytes) -> None:
+        """Bytes as they come."""
+        *lines, self._started = (self._started + data).split(b"\n")
+        if len(self._started) > _LONGEST_LINE:
+            lines.append(self._started)
+            self._started = b""
+        for line in lines:
+            self._take(line.strip())
+
+    def cut(self) -> None:
+        """The line that had begun will never end: the power is gone, or the port."""
+        self._started = b""
+
+    def _take(self, line: bytes) -> None:
+        if not line:
+            return
+        self.said.append(line.decode(errors="replace"))
+        self.tracebacks += line.startswith(b"Traceback")
+        event = parse(line)
+        if event is not None:
+            self.events.append(event)
+            self._on_event(event)
+            self._changed.set()
+
+    def since(self, start: int, name: str) -> list[Event]:
+        """The events of this name from number ``start`` on."""
+        return [event for event in self.events[start:] if event.name == name]
+
+    async def wait_for(
+        self, names: str | tuple[str, ...], timeout_s: float, since: int = 0, **fields: Any
+    ) -> Event:
+        """The first event of (one of) these names with these fields from number ``since`` on, in timeout_s."""
+        names = (names,) if isinstance(names, str) else names
+        at = since
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    while at < len(self.events):
+                        if any(self.events[at].matches(name, fields) for name in names):
+                            return self.events[at]
+                        at += 1
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            wanted = Event(" or ".join(names), fields)
+            last = ", ".join(str(event) for event in self.events[-5:]) or "none came"
+            raise Failed(f"no event {wanted} within {timeout_s:g} s; the last ones: {last}") from None
