@@ -81,7 +81,7 @@ class Events:
     async def wait_for(
         self, names: str | tuple[str, ...], timeout_s: float, since: int = 0, **fields: Any
     ) -> Event:
-        """The first event of (one of) these names with these fields from number ``since`` on, in timeout_s."""
+        """The first event of (one of) these names with these fields from number ``since`` on."""
         names = (names,) if isinstance(names, str) else names
         at = since
         try:
