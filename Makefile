@@ -73,6 +73,10 @@ fuzz: $(READY)
 powercut-real: $(READY)
 	@$(VENV)/bin/hanota powercut --cuts 10000
 
+# The rig's long plan on the emulated Cortex-M3; on benches of your own: hanota rig run long --benches FILE.
+rig: $(READY) firmware
+	@$(VENV)/bin/hanota rig run long
+
 # What a signature's verification costs: here, and in instructions on an emulated Cortex-M3.
 bench-crypto: $(READY)
 	@[ -z "$$MICRO_ECC_SOURCE" ] || $(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[native]'

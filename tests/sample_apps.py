@@ -31,7 +31,7 @@ LINGERS_BEFORE_VERIFYING = with_function(
 def activated_by(path):
     """Takes activation commands from the file ``path``, as a product's message layer brings them."""
     shows = "    _device.display.show()\n"
-    looks = _GOOD.replace(shows, shows + "    device.every(200, _look)\n")
+    looks = GOOD.replace(shows, shows + "    device.every(200, _look)\n")
     return f"""
 import os
 

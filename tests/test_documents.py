@@ -33,6 +33,7 @@ def test_every_event_of_the_agent_is_described():
         "firmware_agent/agent.py",
         "firmware_agent/application.py",
         "boards/common/start.py",
+        "boards/common/console.py",
         "tools/commands/emulate.py",
     ]
     emitted = set()

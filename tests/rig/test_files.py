@@ -1,10 +1,13 @@
 """Bench files and plans: what is wrong in one is said with its place and what to write, exit code 2."""
 
+import re
+
 import pytest
 from click.testing import CliRunner
 
+from tools import layout
 from tools.cli import main
-from tools.rig import bench_file, plan
+from tools.rig import bench_file, plan, steps
 
 GOOD = """
 [bench.desk]
@@ -126,3 +129,32 @@ def test_a_run_does_not_replace_what_it_did_not_make(tmp_path):
     result = CliRunner().invoke(main, ["rig", "run", "smoke", "--out", str(tmp_path / "out")])
     assert result.exit_code == 2 and "give another --out" in result.output
     assert (tmp_path / "out" / "thesis.txt").read_text() == "years of work"
+
+
+def test_the_bench_file_of_the_page(tmp_path):
+    lines = (
+        (layout.ROOT / "docs/rig.md").read_text().split("## Bench file")[1].split("## Plans")[0].splitlines()
+    )
+    text = "\n".join(line[4:] for line in lines if line.startswith("    "))
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "private.pem").write_text("")
+    (tmp_path / "my_display").mkdir()
+    benches = bench_file.read(_written(tmp_path / "desk.toml", text))
+    assert list(benches) == ["desk", "shelf", "m3"]
+    assert benches["desk"].console.startswith("/dev/serial/by-id/")
+    assert isinstance(benches["shelf"].power, bench_file.RelayPower)
+    assert benches["m3"].power == bench_file.EmulatedPower("qemu_mps2", None, "128k")
+
+
+def test_every_step_is_on_the_page():
+    page = (layout.ROOT / "docs/rig.md").read_text()
+    table = page.split("| step | does")[1].split("\n\n")[0]
+    assert set(
+        re.findall(r"`([a-z-]+)`", "\n".join(row.split("|")[1] for row in table.splitlines()[2:]))
+    ) == set(plan.KINDS)
+    assert set(steps.RUNS) == set(plan.KINDS)
+
+
+def _written(path, text):
+    path.write_text(text)
+    return path
