@@ -5,6 +5,7 @@ of the agent is the board's own, frozen or in its files; what a download brings,
 line, compiled here.
 """
 
+import ast
 import asyncio
 import contextlib
 import functools
@@ -127,12 +128,24 @@ def run_file(
 
 def tests_of(module: str) -> list[str]:
     """The names of the test functions in a file of tests/portable, in order."""
-    import ast
-
     tree = ast.parse((PORTABLE / f"{module}.py").read_bytes())
     return [
         node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test")
     ]
+
+
+def _wanted(tests: tuple[str, ...]) -> dict[str, list[str]]:
+    """The functions to run, by their file."""
+    wanted: dict[str, list[str]] = {}
+    for test in tests:
+        module, _, function = test.partition(".")
+        if not (PORTABLE / f"{module}.py").is_file():
+            raise Failed(f"there is no {module}.py in tests/portable")
+        names = tests_of(module)
+        if function and function not in names:
+            raise Failed(f"there is no {function} in tests/portable/{module}.py")
+        wanted.setdefault(module, []).extend([function] if function else names)
+    return wanted
 
 
 async def run(bench: Bench, step: Step, chance: random.Random) -> dict[str, object]:
@@ -142,11 +155,9 @@ async def run(bench: Bench, step: Step, chance: random.Random) -> dict[str, obje
     figures: dict[str, object] = {}
     await bench.console.stop()
     try:
-        for number, module in enumerate(step.tests):
-            bench.record.progress = number / len(step.tests)
-            if not (PORTABLE / f"{module}.py").is_file():
-                raise Failed(f"there is no {module}.py in tests/portable")
-            names = tests_of(module)
+        wanted = _wanted(step.tests)
+        for number, (module, names) in enumerate(wanted.items()):
+            bench.record.progress = number / len(wanted)
             results, said = await asyncio.to_thread(
                 run_file, bench.console.path, bench.spec.baud, module, names, step["timeout"]
             )
