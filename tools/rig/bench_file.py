@@ -37,7 +37,8 @@ class RelayPower:
 
 @dataclass(frozen=True)
 class EmulatedPower:
-    """An emulated board: its process is its supply. ``state``: None for a new device in every run."""
+    """An emulated board: its process is its supply. ``state``: None for a new device in every run;
+    ``heap``: empty for the board's own."""
 
     board: str
     state: Path | None
@@ -134,7 +135,7 @@ def _power(table: Table, folder: Path) -> CommandPower | RelayPower | EmulatedPo
     return EmulatedPower(
         table.choice("board", list(MACHINES)),
         None if state is None else folder / state,
-        table.text("heap", "128k"),
+        table.text("heap", ""),
     )
 
 

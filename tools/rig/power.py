@@ -103,8 +103,9 @@ class ByProcess:
 
     def __init__(self, spec: EmulatedPower, state: StateDir, options: tuple[str, ...]):
         self._command = [
-            *(sys.executable, "-m", "tools", "emulate", "--board", spec.board, "--heap", spec.heap),
+            *(sys.executable, "-m", "tools", "emulate", "--board", spec.board),
             *("--state", str(state.path), "--pty", "--console-pty", *options),
+            *(("--heap", spec.heap) if spec.heap else ()),
         ]
         self._process: asyncio.subprocess.Process | None = None
         self._killed = False
