@@ -198,7 +198,7 @@ def test_wait_for_data_with_a_relative_time():
     assert paced(wait_for_data(0, 90)) == 90000
 
 
-# rule: wait-zero
+# rule: wait-zero, wait-shortest
 def test_wait_for_data_of_zero_uses_the_minimum_block_period():
     assert paced(wait_for_data(NOW, NOW, 1000)) == 1000 - 400
     assert paced(wait_for_data(NOW, NOW), shortest_wait=50) == 50

@@ -211,6 +211,7 @@ def test_first_element_of_another_tag():
     refused(upgrade_file(payload=upgrade_file(), element=False), "tag 0xf11e")
 
 
+# rule: hub-clipped-file
 def test_element_that_ends_elsewhere_than_the_file():
     size = len(upgrade_file())
     for length in (0, 1, 99, 101, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFFF - 61):

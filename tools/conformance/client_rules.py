@@ -153,6 +153,7 @@ CLIENT = {
         Rule("wait-difference", "The wait is request time minus current time, in seconds.", "ZCL 11.13.8"),
         Rule("wait-relative", "A current time of 0 makes the request time a wait from now.", "ZCL 11.13.8"),
         Rule("wait-zero", "Equal times leave only the minimum block period.", "ZCL 11.13.8"),
+        Rule("wait-shortest", "No wait is shorter than 50 ms.", "Exegin"),
         Rule("wait-passed", "A request time that has passed makes no sense: five minutes.", "Silabs"),
         Rule("wait-cap", "Nobody is believed for more than 60 minutes.", "Silabs"),
         Rule(

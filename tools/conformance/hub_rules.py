@@ -134,6 +134,11 @@ HUBS = {
             "zigpy",
         ),
         Rule(
+            "hub-clipped-file",
+            "herdsman clips a last element that overruns the file, and serves it: the device refuses it.",
+            "herdsman",
+        ),
+        Rule(
             "hub-force",
             "zigpy's force rewrites the header's version: a signed image does not pass.",
             "zigpy, source",
