@@ -40,7 +40,7 @@ class Table:
     def text(self, key: str, default: Any = _REQUIRED, what: str = "a text in quotes") -> Any:
         """A string that is not empty."""
         value = self._take(key, str, what, default)
-        if value == "":
+        if key in self and value == "":
             raise self.fail(key, f"is empty: give {what}")
         return value
 
