@@ -144,6 +144,16 @@ class HerdsmanHub:
         """Join and interview the device, then offer and serve the image."""
         await self.start("--image", path, *options)
 
+    async def says(self, name: str) -> dict:
+        """Wait for its next event of that name."""
+        assert self._process is not None and self._process.stdout is not None
+        async with asyncio.timeout(PATIENCE_S):
+            async for line in self._process.stdout:
+                self.events.append(json.loads(line))
+                if self.events[-1]["event"] == name:
+                    return self.events[-1]
+        raise AssertionError(f"herdsman ended without {name!r}: {self.events}")
+
     async def ended(self) -> tuple[int, dict]:
         """The process's exit code and its event "result"."""
         assert self._process is not None and self._process.stdout is not None

@@ -251,21 +251,12 @@ async def test_an_update_that_herdsman_scheduled_starts_with_the_devices_own_que
         await device.power_on()
         async with place.air(device) as air, HerdsmanHub(air.port, place.directory, place.node) as hub:
             await hub.start_update(place.images[MANUFACTURER].v2, "--scheduled")
-            await hub_says(hub, "waiting")
+            await hub.says("waiting")
             await device.power_cut()
             await device.power_on()
             version = await hub.updated()
         await is_updated(place, device, version)
         assert not air.statistics.sent["Image Notify"].frames
-
-
-async def hub_says(hub, name):
-    """Read the herdsman process's events up to one of that name."""
-    async with asyncio.timeout(EVENT_S):
-        async for line in hub._process.stdout:
-            if f'"event":"{name}"' in line.decode():
-                return
-    raise AssertionError(f"herdsman ended without {name!r}")
 
 
 # Interviews
