@@ -114,6 +114,15 @@ def test_unknown_names_and_missing_files():
         assert result.exit_code == 2 and what in result.output, result.output
 
 
+def test_list_shows_benches_and_plans(tmp_path):
+    path = _written(tmp_path / "benches.toml", GOOD)
+    result = CliRunner().invoke(main, ["rig", "list", "--benches", str(path)])
+    assert result.exit_code == 0
+    assert "bench desk: console /dev/ttyACM0, HAN /dev/ttyUSB0, hub own\n" in result.output
+    assert "bench emulated: an emulated board, hub zigpy\n" in result.output
+    assert "plan smoke: update; cuts, count 25, each 25; hang; crash-loop;" in result.output
+
+
 def test_a_plan_of_a_file_is_one_registered_here(tmp_path):
     path = tmp_path / "plan.toml"
     path.write_text("[[step]]\ndo = 'cuts'\ncount = 7\n[[step]]\ndo = 'on-device'\ntests = ['test_link']\n")

@@ -67,6 +67,8 @@ def test_the_page_is_whole_and_holds_cuts_seed_and_log(tmp_path):
         and "<b>" not in text.split("</h1>")[1][3:].replace("<b>0 of 1 benches passed</b>", "")
     )
     assert "Image Block Response" in text and "40000" in text
+    picture = text[text.index("<svg") : text.index("</svg>") + len("</svg>")]
+    assert ET.fromstring(picture).tag.endswith("svg")
     for outside in ("<script", "<link", "src=", "@import"):
         assert outside not in text
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from tools import files
 from tools.rig import record
 from tools.rig.plan import Plan
-from tools.rig.record import Record
+from tools.rig.record import Record, clean
 
 
 def write(plan: Plan, records: list[Record], path: Path) -> None:
@@ -43,23 +43,16 @@ def _suite(plan: Plan, told: Record) -> ET.Element:
         if result.figures:
             figures = ET.SubElement(case, "properties")
             for name, value in result.figures.items():
-                ET.SubElement(figures, "property", name=_clean(name), value=_clean(str(value)))
+                ET.SubElement(figures, "property", name=clean(name), value=clean(str(value)))
         if result.outcome == record.SKIPPED:
-            ET.SubElement(case, "skipped", message=_clean(result.text))
+            ET.SubElement(case, "skipped", message=clean(result.text))
         elif result.outcome == record.FAILED:
-            failure = ET.SubElement(case, "failure", message=_clean(result.text))
-            failure.text = _clean(f"seed {told.seed}\n{result.text}")
-            ET.SubElement(case, "system-out").text = _clean(result.log)
+            failure = ET.SubElement(case, "failure", message=clean(result.text))
+            failure.text = clean(f"seed {told.seed}\n{result.text}")
+            ET.SubElement(case, "system-out").text = clean(result.log)
     if told.trouble:
         case = ET.SubElement(
             suite, "testcase", classname=f"{plan.name}.{told.bench}", name="the bench", time="0"
         )
-        ET.SubElement(case, "error", message=_clean(told.trouble))
+        ET.SubElement(case, "error", message=clean(told.trouble))
     return suite
-
-
-def _clean(text: str) -> str:
-    """Without what XML cannot hold: a console may say anything."""
-    return "".join(
-        letter if letter in "\t\n" or letter >= " " else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )

@@ -6,7 +6,7 @@ from pathlib import Path
 from tools import files
 from tools.rig import timeline
 from tools.rig.plan import Plan
-from tools.rig.record import Record, Result
+from tools.rig.record import Record, Result, clean
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem }
@@ -65,7 +65,7 @@ def _failure(plan: Plan, told: Record, result: Result) -> str:
     return (
         f"<h3 class=failed>{escape(result.title)}</h3><p>{escape(result.text)}</p>"
         f"<p>Seed {told.seed}; again: <code>{escape(again)}</code></p>"
-        f"<p>The console's last lines:</p><pre>{escape(result.log)}</pre>"
+        f"<p>The console's last lines:</p><pre>{escape(clean(result.log))}</pre>"
     )
 
 

@@ -79,3 +79,10 @@ class Record:
 def tail(lines) -> str:
     """The end of a console's log."""
     return "\n".join(list(lines)[-_LOG_LINES:])
+
+
+def clean(text: str) -> str:
+    """Without what neither XML nor a page can hold: a console may say anything."""
+    return "".join(
+        letter if letter in "\t\n" or letter >= " " else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )

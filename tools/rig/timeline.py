@@ -3,7 +3,7 @@
 from html import escape
 
 from tools.rig import record
-from tools.rig.record import Record
+from tools.rig.record import Record, clean
 
 _WIDTH = 1200
 _LEFT = 70
@@ -42,7 +42,7 @@ def svg(told: Record) -> str:
             f"<rect x='{left:.1f}' y='{_y(0)}' width='{max(width, 1):.1f}' height='{_ROW - 4}' "
             f"fill='{_COLOURS.get(result.outcome, '#eee')}' stroke='#888'>"
             f"<title>{escape(result.title)}: {result.outcome}, {result.seconds:.1f} s</title></rect>"
-            f"<text x='{left + 3:.1f}' y='{_y(0) + 15}' clip-path='inset(0)'>"
+            f"<text x='{left + 3:.1f}' y='{_y(0) + 15}'>"
             f"{escape(result.title.split(',')[0]) if width > 60 else ''}</text>"
         )
     parts += _power(told, x, end)
@@ -86,4 +86,4 @@ def _power(told: Record, x, end: float) -> list[str]:
 
 
 def _told(mark: record.Mark) -> str:
-    return escape(f"{mark.at:.2f} s: {mark.text}", quote=True)
+    return escape(clean(f"{mark.at:.2f} s: {mark.text}"), quote=True)
