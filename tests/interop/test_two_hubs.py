@@ -361,6 +361,10 @@ def test_every_frame_that_the_device_sent_is_what_tshark_reads(dissected):
         expected = dissector.expected(frame)
         shown = {name: one.fields.get(name) for name in expected}
         assert shown == expected, frame
+        if dissector.FIELD + "manufacturer_code" in expected:
+            assert shown[dissector.FIELD + "manufacturer_code"][0] in (MANUFACTURER, LEGRAND), frame
+            assert shown[dissector.FIELD + "image.type"] == [0x0084], frame
+            assert shown[dissector.FIELD + "file.version"][0] in (V1, V2), frame
         names[frame.name()] = names.get(frame.name(), 0) + 1
     assert {"Query Next Image", "Upgrade End", "Read Attributes Response", "ZDO Device_annce"} <= set(names)
     print(f"tshark read {len(dissected)} frames: {names}")
