@@ -3,7 +3,7 @@
 import pytest
 
 from firmware_agent.protocol import states
-from tools import explore_client
+from tools import explore_client, layout
 from tools.exploration import bugs, explorer
 
 # The other configurations take as long again each: `make explore`.
@@ -37,3 +37,8 @@ def test_an_entry_that_was_not_taken_is_told():
 )
 def test_a_seeded_bug_is_found(bug):
     assert bugs.hunt(bug)[1]
+
+
+def test_each_seeded_bug_is_one():
+    for bug in bugs.BUGS:
+        assert (layout.ROOT / bug.path).read_text().count(bug.line) == 1, bug.name

@@ -15,9 +15,11 @@ _STATES = "firmware_agent/protocol/states.py"
 _CAUGHT = 3  # exit code of a hunt that caught its bug
 _SECONDS = 300
 
+OUTSIDE = "activated from outside"
+
 # fmt: off
 _LOST = (
-    # name, path, line, instead
+    # name, path, line, instead, configuration
     ("a query while a request is out", _SESSION, "self.outstanding != NONE or not states.allows", "not states.allows"),
     ("a wish is forgotten by a block", _DOWNLOAD, "            session.repeat(self._kind)\n        session.grant()", "            session.repeat(self._kind)"),
     ("no deadline after giving up", _CLIENT, "self.rest(self.download.next_back_off())", "self.rest(FOREVER)"),
@@ -32,7 +34,7 @@ _LOST = (
     ("a wait is cut short by the link", _CLIENT, "            self.download.rejoined()\n        elif kind != NONE:", "            self.repeat(BLOCK)\n        elif kind != NONE:"),
     ("ABORT loses the place", _CLIENT, "            self._stop(states.ABORTED)\n            return zcl.SUCCESS", "            self.download.offset = 0\n            self._stop(states.ABORTED)\n            return zcl.SUCCESS"),
     ("a time-out starts again at 0", _DOWNLOAD, "        self.ask_again()\n        return True\n\n    def rejoined", "        self.ask_at(0, 20)\n        return True\n\n    def rejoined"),
-    ("applied without a verified image", _END, "if session.base != CANDIDATE or not states.allows", "if not states.allows"),
+    ("applied without a verified image", _END, "return session.base == CANDIDATE and states.allows", "return states.allows"),
     ("an end for another image", _END, "        if not self._names(buf, at, session.image):\n            session.ignored += 1\n            return zcl.SUCCESS\n", ""),
     ("a time that has passed means now", _END, "if upgrade == ota.UNKNOWN_TIME or upgrade < current:\n            self._hold()\n        elif upgrade == current:", "if upgrade == ota.UNKNOWN_TIME:\n            self._hold()\n        elif upgrade <= current:"),
     ("a refusal is followed by activation", _CLIENT, "            self._reported()\n            return zcl.SUCCESS\n        return self.end", "            self.state = states.ACTIVATING\n            return zcl.SUCCESS\n        return self.end"),
@@ -45,11 +47,13 @@ _LOST = (
     ("a cut offer is read", _CLIENT, "if length < 1 or (buf[at] == zcl.SUCCESS and length < ota.OFFER_LENGTH):", "if length < 1:"),
     ("the number stands still", _CLIENT, "self._tsn = (self._tsn + 1) & 0xFF", "pass"),
     ("a kept download shows no offset", "firmware_agent/protocol/attributes.py", "downloading = status == _DOWNLOADING and", "downloading = False and"),
-    ("held is not shown", _CLIENT, "        if self.base == CANDIDATE and self.end.held:\n            return _STATUS_HELD\n", ""),
+    ("held is not shown", _CLIENT, "(between and self.base == CANDIDATE and self.end.held):", "False:"),
+    ("the server activates where only an event outside may", _END, "        if session.settings.upgrade_activation_policy:\n", "        if False:\n", OUTSIDE),
+    ("the word of another file is not told", _CLIENT, "        self.status = zcl.REQUIRE_MORE_IMAGE\n", ""),
     ("pace outlives its download", _DOWNLOAD, "        self.minimum_block_period = self._session.settings.minimum_block_period\n        self._quiet = 0\n        self._backed_off = 0\n\n    def next", "        self._quiet = 0\n        self._backed_off = 0\n\n    def next"),
     ("a state without a way out", _STATES, "    {REPORTED: IDLE},\n", "    {REPORTED: REPORTING},\n"),
     ("an entry is missing", _STATES, "    {APPLY: ACTIVATING, HOLD: WAITING, COUNT: COUNTDOWN},\n)", "    {APPLY: ACTIVATING, HOLD: WAITING},\n)"),
-    ("an entry that nothing takes", _STATES, "    {VERIFIED: ENDING, REFUSED: REPORTING},", "    {VERIFIED: ENDING, REFUSED: REPORTING, DUE: IDLE},"),
+    ("an entry that nothing takes", _STATES, "    {VERIFIED: ENDING, REFUSED: REPORTING, MORE: REPORTING},", "    {VERIFIED: ENDING, REFUSED: REPORTING, MORE: REPORTING, DUE: IDLE},"),
     ("a Notify is forgotten while busy", _SESSION, "            self.wish = True\n            return", "            return"),
 )
 # fmt: on
@@ -77,7 +81,8 @@ def main() -> None:
         del sys.modules[name]
     from tools.exploration.explorer import Explorer
 
-    tally = Explorer({}, 1, most_failures=1).explore()
+    outside: dict[str, object] = {"upgrade_activation_policy": 1} if bug.stories == OUTSIDE else {}
+    tally = Explorer(outside, 1, most_failures=1).explore()
     for what, way in tally.failures:
         print(f"{what}: {'; '.join(way)}")
         raise SystemExit(_CAUGHT)

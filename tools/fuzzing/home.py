@@ -30,10 +30,12 @@ class WatchedFlash(NorFlash):
     def __init__(self, memory: bytearray):
         super().__init__(memory, GEOMETRY.erase_size, GEOMETRY.write_size)
         self.store: FirmwareStore | None = None
+        self.writes = 0  # in a slot
 
     def _look(self, start: int) -> None:
         if self.store is None or start < GEOMETRY.journal_units * GEOMETRY.erase_size:
             return
+        self.writes += 1
         slot = GEOMETRY.slot(self.store.secondary)
         if not slot.start <= start < slot.stop:
             raise Broken(f"a write at {start}, outside the slot for the download")
@@ -72,6 +74,7 @@ class Board:
         self.inbox = bytearray()
         self.sent: list[bytes] = []
         self.events: list[str] = []
+        self.refusals: list[int] = []
         self._receiver = FrameReceiver()
 
     def ticks_ms(self) -> int:
@@ -88,6 +91,8 @@ class Board:
 
     def emit(self, event: str, fields: dict) -> None:
         self.events.append(event)
+        if event == "rejected":
+            self.refusals.append(fields["number"])
 
     def reset(self) -> None:
         raise Reset
@@ -221,7 +226,7 @@ class Home:
         """A good hub comes: in the end its version runs, confirmed."""
         self.board.inbox.clear()
         self.board.joined = True
-        self.hear(b"\x7e" + linked(self.hub.notify()))
+        self.board.inbox += b"\x7e" + linked(self.hub.notify())
         waited = notified = quiet = 0
         while waited < _LONG:
             if self.version == stories.NEW and "confirmed" in self.board.events:
@@ -236,7 +241,7 @@ class Home:
             if waited - notified >= _HOUR:
                 # What was refused before is looked at again only if the hub asks for it.
                 notified = waited
-                self.hear(linked(self.hub.notify()))
+                self.board.inbox += linked(self.hub.notify())
         raise Broken(f"not updated any more: state {self.agent._client.state}, {self.board.events[-5:]}")
 
     def _turn(self) -> int:
