@@ -66,8 +66,12 @@ def make_images(directory: Path) -> Images:
     return made
 
 
-async def update(made: Images, board: str, heap: int) -> tuple[list[int], list[int]] | None:
-    """One update with ``heap`` KiB: bytes in use before it, and during it; None if it is too small."""
+class NotDone(Exception):
+    """The update did not come to its end; the text says how far it came."""
+
+
+async def update(made: Images, board: str, heap: int) -> tuple[list[int], list[int]]:
+    """One update with ``heap`` KiB: bytes in use before it, and during it. NotDone if that is too small."""
     with tempfile.TemporaryDirectory(prefix="hanota-") as name:
         options = ("--board", board, "--heap", f"{heap}k")
         device = Device(Path(name) / "device", made.public_key, made.upgrade_file(1), options)
@@ -83,13 +87,14 @@ async def update(made: Images, board: str, heap: int) -> tuple[list[int], list[i
                     async with asyncio.timeout(_UPDATE_S):
                         status = await _served(session, made)
                     if status != Status.SUCCESS:
-                        return None
+                        raise NotDone(f"the hub says {status!r}")
                     await device.wait_for("confirmed", _EVENT_S)
-            except (Failed, DeviceAway, TimeoutError):
-                return None
+            except (Failed, DeviceAway, TimeoutError) as failure:
+                said = device.said.splitlines()[-1:] or [str(failure) or "not done in time"]
+                raise NotDone(said[0]) from None
             causes = [event.fields["cause"] for event in device.events if event.name == "boot"]
             if {CRASH, WATCHDOG} & set(causes):
-                return None
+                raise NotDone(f"boots: {', '.join(causes)}")
             end = next(i for i, event in enumerate(device.events) if event.name == "pending")
             return _heaps(device, 0, before), _heaps(device, before, end)
 
@@ -112,8 +117,13 @@ async def smallest_heap(made: Images, board: str, console: Console) -> int:
     low, high = 2, LARGEST // STEP  # ``high`` is known to do
     while high - low > 1:
         middle = (low + high) // 2
-        done = await update(made, board, middle * STEP) is not None
-        console.print(f"a heap of {middle * STEP} KiB: {'enough' if done else 'too small'}")
+        try:
+            await update(made, board, middle * STEP)
+            done = True
+            console.print(f"a heap of {middle * STEP} KiB: enough")
+        except NotDone as reason:
+            done = False
+            console.print(f"a heap of {middle * STEP} KiB: too small: {reason}")
         low, high = (low, middle) if done else (middle, high)
     return high * STEP
 
@@ -141,10 +151,10 @@ async def measure(board: str, console: Console) -> Table:
     """All of it."""
     with tempfile.TemporaryDirectory(prefix="hanota-") as name:
         made = make_images(Path(name))
-        found = await update(made, board, LARGEST)
-        if found is None:
-            raise Failed(f"no update on {board} even with a heap of {LARGEST} KiB")
-        idle, busy = found
+        try:
+            idle, busy = await update(made, board, LARGEST)
+        except NotDone as reason:
+            raise Failed(f"no update on {board} even with a heap of {LARGEST} KiB: {reason}") from None
         least = await smallest_heap(made, board, console)
         payload = made.payload(1).stat().st_size
     frozen, whole = frozen_sizes(board)
