@@ -1,15 +1,25 @@
 """The power-cut simulator: a slice of the campaign, and proof that it can fail."""
 
 import random
+from xml.etree import ElementTree
 
 import pytest
 
 from hal.flash import FlashError
 from tools import layout
-from tools.simulator import stories, world
+from tools.simulator import cut_picture, stories, world
 from tools.simulator.bugs import BUGS
 from tools.simulator.cells import FLICKERING, UNSTABLE, Part
-from tools.simulator.explorer import EACH, EVERY, Explorer, factory_flash
+from tools.simulator.explorer import (
+    EACH,
+    EVERY,
+    NOTHING_AGAIN,
+    SEEN,
+    SOME_AGAIN,
+    WRONG,
+    Explorer,
+    factory_flash,
+)
 from tools.simulator.flash import ERASE, PROGRAM, Geometry, ObservedFlash, Operation, outcomes, torn
 from tools.simulator.oracle import Oracle, Past, Violation
 from tools.simulator.seeded import hunt
@@ -103,18 +113,53 @@ class TestOracle:
         memory[self.geometry.slot(0).start + 700] ^= 1
         assert oracle.intact(memory, 0) is None
         with pytest.raises(Violation, match="nobody approved"):
-            oracle.at_boot(memory, 0, stories.FACTORY)
+            oracle.at_boot(memory, 0, stories.FACTORY, False, Past())
         with pytest.raises(Violation, match="no whole"):
             oracle.at_cut(bytes(memory), Past())
 
     def test_the_counter_must_not_rise_without_a_confirmation(self):
         oracle = Oracle(self.geometry, self.images)
-        life = world.Life(world.SETTLED, 0, stories.FACTORY, False, stories.NEW)
+        trusted = stories.trusted_with(stories.FACTORY, False)
+        life = world.Life(
+            world.SETTLED, 0, stories.FACTORY, False, stories.NEW, trusted_before=trusted, trusted=trusted
+        )
         with pytest.raises(Violation, match="rose"):
             oracle.at_end_of_life(life, Past())
         life.counter = 1
         with pytest.raises(Violation, match="fell"):
             oracle.at_end_of_life(life, Past())
+
+    def test_what_runs_for_good_was_on_trial_before(self):
+        oracle = Oracle(self.geometry, self.images)
+        memory = factory_flash(self.geometry, stories.IMAGE_SIZE)
+        start = self.geometry.slot(1).start
+        image = self.images[stories.NEW]
+        memory[start : start + len(image)] = image
+        past = Past()
+        with pytest.raises(Violation, match="for good"):
+            oracle.at_boot(memory, 1, stories.NEW, False, past)
+        oracle.at_boot(memory, 1, stories.NEW, True, past)
+        assert past.confirmed == stories.FACTORY
+        # The confirming record was whole, and the power went before the device could say so.
+        oracle.at_boot(memory, 1, stories.NEW, False, past)
+        assert past.confirmed == stories.NEW
+
+    def test_trust_anchors_go_with_the_confirmed_image(self):
+        oracle = Oracle(self.geometry, self.images, rotates=True)
+        old = stories.trusted_with(stories.FACTORY, True)
+        new = stories.trusted_with(stories.NEW, True)
+        assert len(old) == 1 and len(new) == 2 and len(stories.trusted_with(stories.NEWER, True)) == 1
+        life = world.Life(world.SETTLED, 0, stories.FACTORY, False, stories.FACTORY, old, new)
+        with pytest.raises(Violation, match="trusts"):
+            oracle.at_end_of_life(life, Past())
+        life.trusted_before, life.trusted = new, old
+        with pytest.raises(Violation, match="trusts"):
+            oracle.at_end_of_life(life, Past())
+        life.trusted_before = []
+        with pytest.raises(Violation, match="nobody"):
+            oracle.at_end_of_life(life, Past())
+        life.trusted_before = old
+        oracle.at_end_of_life(life, Past())
 
 
 def test_the_sweep_covers_every_kind_of_part():
@@ -200,3 +245,29 @@ class TestQueue:
         left["lost"].apply(part, 256)
         assert part[256:288] == b"\xff" * 32
         assert "lost" not in self._last(sync=True)[1]
+
+
+def test_the_picture_shows_every_first_cut_and_what_it_became():
+    story = stories.STORIES["update"]
+    tally = Explorer(story, stories.GEOMETRIES[SMALL], 0, (EVERY, 0.0)).explore()
+    assert {cut.became for cut in tally.cuts} == {SEEN, NOTHING_AGAIN, SOME_AGAIN}
+    phases = [cut.phase for cut in tally.cuts]
+    assert list(dict.fromkeys(phases)) == ["boot", "offer", "block", "accepted", "verified", "query"]
+    tree = ElementTree.fromstring(cut_picture.draw(tally.cuts))
+    cells = [group.findtext("title") for group in tree.iter("g")]
+    assert len(cells) == len(tally.cuts) > 300
+    assert any("boot 2" in cell and "part of an erase unit" not in cell for cell in cells)
+    letters = {letter for letter, _ in cut_picture.LEGEND.values()}
+    assert {group.findtext("text") for group in tree.iter("g")} <= letters
+    assert len(letters) == len(cut_picture.LEGEND)
+    for became in cut_picture.LEGEND:
+        assert became in cut_picture.legend()
+
+
+def test_a_failed_cut_is_seen_in_the_picture(monkeypatch):
+    monkeypatch.setattr(
+        Oracle, "at_cut", lambda self, memory, past: (_ for _ in ()).throw(Violation("as told"))
+    )
+    tally = Explorer(stories.STORIES["update"], stories.GEOMETRIES[SMALL]).explore()
+    assert WRONG in {cut.became for cut in tally.cuts}
+    assert ">X</text>" in cut_picture.draw(tally.cuts)

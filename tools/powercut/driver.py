@@ -107,7 +107,11 @@ async def _life(device: Device, factory: Path, version: int, power: float | None
             last = event["event"]
             if last == "boot":
                 device.oracle.at_boot(
-                    device.memory, "AB".index(event["slot"]), int(event["file_version"], 16)
+                    device.memory,
+                    "AB".index(event["slot"]),
+                    int(event["file_version"], 16),
+                    event["state"] == "trial",
+                    device.past,
                 )
             elif last == "failed":
                 raise Violation("nothing boots")

@@ -39,6 +39,8 @@ _LOST = (
     ("the running slot is written", _STORE, "return 1 - self.state.primary", "return self.state.primary"),
     ("acceptance is not journalled", _STORE, "self.commit(self.slots[slot].units)", "pass"),
     ("the counter rises at install", _STORE, "        state.secondary_state = _state.STAGED\n", "        state.secondary_state = _state.STAGED\n        state.security_counter = self.manifest.sequence_number\n"),
+    ("trust anchors change at install", _STORE, "        state.secondary_state = _state.STAGED\n", "        state.secondary_state = _state.STAGED\n        state.anchors = self.device.anchors.change(self.manifest, self.device.for_test).pack()\n", "rotation"),
+    ("trust anchors never change", _STORE, "        state.anchors = trusted.pack()\n", "", "rotation"),
     ("the counter does not rise", _STORE, "state.security_counter = max(state.security_counter, found.sequence_number)", "pass"),
     ("confirmed in RAM only", _STORE, "        state.rejected_reason = 0\n        state.clear_download()\n        self.commit()\n", "        state.rejected_reason = 0\n        state.clear_download()\n"),
     ("the confirmed slot stays the old one", _STORE, "        state.primary = self.running\n", ""),

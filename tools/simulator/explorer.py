@@ -6,6 +6,7 @@ were seen are not run again. Everything is drawn from one seed and the path of c
 replayed exactly by its line.
 """
 
+import copy
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from firmware_agent import boot
 from firmware_agent.trust import p256
 from firmware_agent.trust.acceptance import Device
+from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors
 from tools import envelope
 from tools.simulator import stories, world
 from tools.simulator.cells import Part
@@ -47,6 +49,26 @@ class Failure:
         return line + (f" --cuts {cuts}" if cuts else "")
 
 
+# What a cut became, by what the device had to do again.
+SEEN = "a state that another cut had left already"
+NOTHING_AGAIN = "nothing fetched twice"
+SOME_AGAIN = "part of an erase unit fetched twice"
+WRONG = "failed"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A first cut: the life and the operation in it, its kind, what the device had told last before it, what
+    it left, and what became of it."""
+
+    life: int
+    operation: int
+    kind: str
+    phase: str
+    left: str
+    became: str
+
+
 @dataclass
 class Tally:
     """What an exploration did."""
@@ -59,6 +81,7 @@ class Tally:
     most_twice: int = 0
     failures: list[Failure] = field(default_factory=list)
     fell: dict[tuple[str, str], int] = field(default_factory=dict)  # (kind of operation, left): cuts
+    cuts: list[Cut] = field(default_factory=list)  # the first ones, in their order
 
     def add(self, other: "Tally") -> None:
         """Count another exploration in."""
@@ -83,7 +106,7 @@ def device_rules(geometry: Geometry) -> Device:
         envelope.class_id(stories.MANUFACTURER_CODE, stories.IMAGE_TYPE),
         0,
         geometry.slot_units * geometry.erase_size,
-        [stories.KEY.public_key],
+        Anchors([Anchor(stories.KEY.public_key, FIRMWARE | ANCHORS)]),
     )
 
 
@@ -146,8 +169,8 @@ class Explorer:
         self._shares = shares
         self._size = size
         versions = (stories.FACTORY, stories.NEW, stories.NEWER)
-        approved = {version: stories.image(version, size) for version in versions}
-        self._oracle = Oracle(geometry, approved, story.refused_in_download)
+        approved = {version: story.image(version, size) for version in versions}
+        self._oracle = Oracle(geometry, approved, story.refused_in_download, story.rotates)
         self._rules = device_rules(geometry)
         self._most_failures = most_failures
         self._seen: set = set()
@@ -236,17 +259,18 @@ class Explorer:
             cells = random.Random(f"{self._seed} {path} {number} cells")
             flash = ObservedFlash(memory, self._geometry, observer, cells)
 
-            def booted(slot, manifest):
+            def booted(slot, manifest, trial):
                 start = self._geometry.slot(slot).start
                 if memory.is_unsure(start, start + manifest.head_length + manifest.payload_length):
                     raise Violation(f"slot {slot} runs from cells that may read otherwise")
-                self._oracle.at_boot(memory, slot, manifest.file_version)
+                self._oracle.at_boot(memory, slot, manifest.file_version, trial, past)
 
             try:
                 life = world.live(
                     flash,
                     self._geometry,
-                    self._rules,
+                    # Its own: a fork in the middle of this life must not change what it knows.
+                    copy.copy(self._rules),
                     hub,
                     cause,
                     self._story.behaviours,
@@ -300,8 +324,10 @@ class Explorer:
                 left.apply(after, self._geometry.erase_size)
                 digest = hash((after.key(), hub.key(), boot.POWER_ON))
                 if digest in self._seen:
+                    self._note(path, number, operation, life_events, left, SEEN)
                     continue
                 self._seen.add(digest)
+                failures = len(self.tally.failures)
                 key = (operation.kind, left.name)
                 self.tally.fell[key] = self.tally.fell.get(key, 0) + 1
                 server = hub.copy()
@@ -317,10 +343,20 @@ class Explorer:
                     self._fail((*path, cut), str(violation))
                 self._oracle.at_cut_of_life(life_events, then)
                 self._run(after, server, then, (*path, cut))
+                became = SOME_AGAIN if then.twice else NOTHING_AGAIN
+                if len(self.tally.failures) > failures:
+                    became = WRONG
+                self._note(path, number, operation, life_events, left, became)
                 if self._done():
                     return
 
         return fork
+
+    def _note(self, path, number, operation, life_events, left, became):
+        if not path:
+            phase = life_events[-1][0] if life_events else "boot"
+            cut = Cut(number, operation.index, operation.kind, phase, left.name, became)
+            self.tally.cuts.append(cut)
 
     def _stopper(self, memory, path, number, stop):
         def observe(operation: Operation) -> None:

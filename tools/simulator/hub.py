@@ -27,6 +27,7 @@ class SimHub:
         self.abort_after = -1  # blocks until one ABORT; -1: never
         self.replace_after = -1  # blocks until ``replacement`` is offered instead
         self.replacement = b""
+        self.following = b""  # offered to a device that runs what was offered before
         self.kinds: list[str] = []  # requests that nobody looked at yet: "query", "block", "end"
         self.flickers = 0  # how often the home's power fails during a trial
         self.asked = 0  # queries and Upgrade Ends that came
@@ -84,6 +85,9 @@ class SimHub:
 
     def _answer_query(self, payload: bytes) -> bytes:
         running = struct.unpack_from("<I", payload, 5)[0]
+        if self.following and running >= self.version:
+            self.offer(self.following)
+            self.following = b""
         if not self.image or running >= self.version:
             return b"\x98"
         return b"\x00" + self.identity + struct.pack("<I", len(self.image))

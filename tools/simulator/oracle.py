@@ -27,6 +27,7 @@ class Past:
     boots: int = 0
     counter: int = stories.FACTORY
     confirmed: int = stories.FACTORY
+    trying: int = NO_FIRMWARE  # on trial in the life before
     fetched: dict[int, int] = field(default_factory=dict)  # version: end of what the last life was served
     accepted: frozenset[int] = frozenset()
     twice: int = 0  # the most bytes that one cut fetched twice
@@ -37,6 +38,7 @@ class Past:
             self.boots,
             self.counter,
             self.confirmed,
+            self.trying,
             dict(self.fetched),
             self.accepted,
             self.twice,
@@ -48,13 +50,17 @@ class Oracle:
     """For one geometry; ``images``: the approved Manufacturer Images by version. A sequence number is the
     version here, so the security counter is the version that was confirmed last.
 
-    refused: an image on offer is bad, so a download may end in the middle.
+    refused: an image on offer is bad, so a download may end in the middle. rotates: the images change the
+    trust anchors.
     """
 
-    def __init__(self, geometry: Geometry, images: dict[int, bytes], refused: bool = False):
+    def __init__(
+        self, geometry: Geometry, images: dict[int, bytes], refused: bool = False, rotates: bool = False
+    ):
         self._geometry = geometry
         self._images = images
         self._refused = refused
+        self._rotates = rotates
 
     def intact(self, memory: bytes | bytearray, slot: int) -> int | None:
         """The version of the approved image that the slot holds, whole; None if it holds none."""
@@ -72,13 +78,20 @@ class Oracle:
         if past.confirmed not in held:
             raise Violation(f"the cut left no whole 0x{past.confirmed:08x}: slots hold {_shown(held)}")
 
-    def at_boot(self, memory: bytes | bytearray, slot: int, version: int) -> None:
-        """The bytes that run are one approved image, the one that the device says it is."""
+    def at_boot(self, memory: bytes | bytearray, slot: int, version: int, trial: bool, past: Past) -> None:
+        """The bytes that run are one approved image, the one that the device says it is; and what is not on
+        trial was confirmed, or was on trial in the life before, which was cut before it could say so."""
         held = self.intact(memory, slot)
         if held is None:
             raise Violation(f"slot {slot} runs bytes that nobody approved, as 0x{version:08x}")
         if held != version:
             raise Violation(f"slot {slot} runs 0x{held:08x} as 0x{version:08x}")
+        if trial:
+            past.trying = version
+        elif version != past.confirmed:
+            if version != past.trying:
+                raise Violation(f"0x{version:08x} runs for good, but 0x{past.confirmed:08x} is confirmed")
+            past.confirmed = version
 
     def at_cut_of_life(self, life_events: list[tuple[str, dict]], past: Past) -> None:
         """Take over what a life did before it was cut."""
@@ -92,23 +105,31 @@ class Oracle:
             past.confirmed = int(fields["file_version"], 16)
 
     def at_end_of_life(self, life: world.Life, past: Past) -> None:
-        """The counter only rises, and only with a confirmation; boots are bounded."""
+        """The counter only rises, and only with a confirmation; the trust anchors change with it, and never
+        otherwise; boots are bounded."""
         before = past.confirmed
+        self._check_trust(life.trusted_before, before)
         for event, fields in life.events:
             self._note(event, fields, past)
         if life.counter < past.counter:
             raise Violation(f"the security counter fell from {past.counter:#x} to {life.counter:#x}")
-        if life.counter > past.counter and past.confirmed == before:
-            # A cut between the record and the event: then the trial's image is what was confirmed.
-            if not (life.version == life.counter and not life.trial):
-                raise Violation(f"the security counter rose to {life.counter:#x} without a confirmation")
-            past.confirmed = life.version
+        if life.counter > past.counter and life.counter != past.confirmed:
+            raise Violation(
+                f"the security counter rose to {life.counter:#x} with 0x{past.confirmed:08x} confirmed"
+            )
+        self._check_trust(life.trusted, past.confirmed)
         past.counter = life.counter
         past.boots += 1
         if past.boots > _MOST_BOOTS:
             raise Violation(f"no end after {_MOST_BOOTS} boots")
         if life.end == world.DEAD:
             raise Violation("nothing boots")
+
+    def _check_trust(self, trusted: list[bytes], confirmed: int) -> None:
+        expected = stories.trusted_with(max(confirmed, stories.FACTORY), self._rotates)
+        if trusted != expected:
+            shown = ", ".join(key_id.hex() for key_id in trusted) or "nobody"
+            raise Violation(f"it trusts {shown} with 0x{confirmed:08x} confirmed")
 
     def fetched(self, hub: SimHub, past: Past, cut_before: bool) -> None:
         """What the life asked the hub for, against what earlier lives already had."""

@@ -4,12 +4,14 @@ from html import escape
 from pathlib import Path
 
 from tools import files
+from tools.simulator import cut_picture, stories
 from tools.simulator.campaign import Found
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; margin: 1rem 0 } th, td { text-align: left; padding: .2rem .7rem }
 th { border-bottom: 2px solid #888 } td { border-bottom: 1px solid #ddd } td.n { text-align: right }
+.wide { overflow-x: auto }
 .bar { background: #3b6ea5; height: .8rem } .bad { color: #a00 } code { font-size: 90% }
 """
 
@@ -23,7 +25,9 @@ def write(found: Found, path: Path) -> None:
         _failures(found),
         "<h2>Stories and geometries</h2><p>A geometry is erase size / write size x units a slot.</p>",
         _runs(found),
-        "<h2>Where the cuts fell</h2><p>By operation, and by what the cut left in the flash.</p>",
+        "<h2>Where the cuts fell, and what each became</h2>",
+        _pictures(found),
+        "<h3>All of them</h3><p>By operation, and by what the cut left in the flash.</p>",
         _fell(found),
         "<h2>Seeded bugs</h2>",
         _bugs(found),
@@ -80,6 +84,20 @@ def _runs(found: Found) -> str:
         "most bytes twice a cut",
     ]
     return _table(head, rows)
+
+
+def _pictures(found: Found) -> str:
+    """The first cuts of each story, on the first geometry that it was tried on."""
+    drawn: dict[str, str] = {}
+    for story, geometry, tally in sorted(found.parts, key=lambda part: (part[0], _order(part[1]))):
+        if story not in drawn and tally.cuts:
+            title = f"<h3>{escape(story)}, on {escape(geometry)}</h3>"
+            drawn[story] = f"{title}<div class=wide>{cut_picture.draw(tally.cuts)}</div>"
+    return cut_picture.legend() + "".join(drawn.values())
+
+
+def _order(geometry: str) -> int:
+    return list(stories.GEOMETRIES).index(geometry)
 
 
 def _fell(found: Found) -> str:

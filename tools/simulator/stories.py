@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from firmware_agent import reject
+from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor
 from tools import envelope, keys, upgrade_file
 from tools.simulator import world
 from tools.simulator.flash import Geometry
@@ -15,6 +16,7 @@ MANUFACTURER_CODE = 0x1234
 IMAGE_TYPE = 0x0084
 # Known to everybody: a simulated device is the only one that trusts it.
 KEY = keys.from_scalar(0x5EED)
+NEXT_KEY = keys.from_scalar(0x5EED2)
 FACTORY = 0x00010000
 NEW = 0x00020000
 NEWER = 0x00030000
@@ -34,10 +36,31 @@ def image(version: int, size: int) -> bytes:
     return envelope.build(payload(version, size), identity, version, KEY)
 
 
-def upgrade(version: int, size: int) -> bytes:
+@cache
+def rotating_image(version: int, size: int) -> bytes:
+    """The same in a rotation of keys: the old key's image adds the new key, the new key's revokes the old."""
+    if version == FACTORY:
+        return image(version, size)
+    identity = envelope.Identity(MANUFACTURER_CODE, IMAGE_TYPE, version, None)
+    signer, conditions = KEY, envelope.UNCONDITIONAL
+    if version == NEW:
+        conditions = envelope.Conditions(new_anchor=Anchor(NEXT_KEY.public_key, FIRMWARE | ANCHORS))
+    elif version == NEWER:
+        signer, conditions = NEXT_KEY, envelope.Conditions(revoked=KEY.key_id)
+    return envelope.build(payload(version, size), identity, version, signer, conditions)
+
+
+def trusted_with(version: int, rotates: bool) -> list[bytes]:
+    """Key ids of the trust anchors of a device that confirmed ``version`` last."""
+    if not rotates or version == FACTORY:
+        return [KEY.key_id]
+    return [KEY.key_id, NEXT_KEY.key_id] if version == NEW else [NEXT_KEY.key_id]
+
+
+def upgrade(version: int, size: int, make: Callable[[int, int], bytes] = image) -> bytes:
     """The upgrade file of a version."""
     identity = envelope.Identity(MANUFACTURER_CODE, IMAGE_TYPE, version, None)
-    return upgrade_file.build(image(version, size), identity, b"simulated", True)
+    return upgrade_file.build(make(version, size), identity, b"simulated", True)
 
 
 def spoiled(version: int, size: int) -> bytes:
@@ -60,7 +83,7 @@ class Story:
     """``prepare(hub, size)`` sets the hub up; ``ends_in``: the version that runs when all is quiet.
 
     reasons: if the update must fail, the reject numbers that may be on record for it. bare: it begins with a
-    device neither of whose slots holds whole firmware.
+    device neither of whose slots holds whole firmware. rotates: its images change the trust anchors.
     """
 
     name: str
@@ -70,6 +93,11 @@ class Story:
     reasons: frozenset[int] = frozenset()
     link: world.Link | None = None
     bare: bool = False
+    rotates: bool = False
+
+    def image(self, version: int, size: int) -> bytes:
+        """The approved Manufacturer Image of a version in this story."""
+        return rotating_image(version, size) if self.rotates else image(version, size)
 
     @property
     def refused_in_download(self) -> bool:
@@ -85,6 +113,11 @@ def _replace(hub: SimHub, size: int) -> None:
     hub.offer(upgrade(NEW, size))
     hub.replacement = upgrade(NEWER, size)
     hub.replace_after = 12
+
+
+def _rotate(hub: SimHub, size: int) -> None:
+    hub.offer(upgrade(NEW, size, rotating_image))
+    hub.following = upgrade(NEWER, size, rotating_image)
 
 
 def _spoil(hub: SimHub, size: int) -> None:
@@ -132,6 +165,7 @@ STORIES = {
         Story("relabelled", _relabel, FACTORY, reasons=frozenset((reject.ROLLBACK,))),
         Story("choke", _offer, FACTORY, {FACTORY: world.CHOKES}, frozenset((reject.CRASHED,))),
         Story("bare", _offer, NEW, bare=True),
+        Story("rotation", _rotate, NEWER, rotates=True),
         Story("factory", _nothing, FACTORY),
         Story("lossy", _offer, NEW, link=world.Link(loss=0.1, double=0.1, late=0.05)),
     )

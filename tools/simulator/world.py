@@ -12,6 +12,7 @@ from firmware_agent.agent import Agent
 from firmware_agent.protocol import states
 from firmware_agent.protocol import upgrade_client as uc
 from firmware_agent.store.firmware_store import FirmwareStore
+from firmware_agent.trust import anchors
 from firmware_agent.trust.acceptance import Device
 from hal.flash import FlashArea
 from tools.simulator.flash import Geometry, ObservedFlash
@@ -126,6 +127,8 @@ class Life:
     version: int = 0
     trial: bool = False
     counter: int = 0
+    trusted_before: list[bytes] = field(default_factory=list)  # key ids on record at its start
+    trusted: list[bytes] = field(default_factory=list)  # and at its end
     events: list[tuple[str, dict]] = field(default_factory=list)
     state: object = None
 
@@ -219,7 +222,7 @@ def live(
     events: list[tuple[str, dict]] | None = None,
     bare: bool = False,
 ) -> Life:
-    """One life. ``booted(slot, manifest)`` is called when a slot is about to run; ``events`` is filled
+    """One life. ``booted(slot, manifest, trial)`` is called when a slot is about to run; ``events`` is filled
     as it goes, so that it tells of a life that is cut, too. bare: no slot holds firmware."""
     life = Life(SETTLED, events=[] if events is None else events)
     store = make_store(flash, geometry, rules)
@@ -227,6 +230,7 @@ def live(
         if not store.load():
             life.end = DEAD
             return life
+        life.trusted_before = _trusted(store)
         try:
             handover = boot.boot(store, cause)
         except boot.NothingBoots:
@@ -245,7 +249,7 @@ def live(
         life.events.append(("dropped", {"number": handover.dropped}))
     if handover.manifest:
         life.version = handover.manifest.file_version
-        booted(handover.slot, handover.manifest)
+        booted(handover.slot, handover.manifest, handover.trial)
     board = _Board(life, chance)
     agent = _Agent(board, handover, Application(behaviours.get(life.version, WORKS), hub))
     try:
@@ -260,7 +264,12 @@ def live(
         life.end = boot.POWER_ON
     finally:
         life.counter = store.state.security_counter
+        life.trusted = _trusted(store)
     return life
+
+
+def _trusted(store: FirmwareStore) -> list[bytes]:
+    return [anchor.key_id for anchor in anchors.unpack(store.state.anchors).entries]
 
 
 def _run(agent: _Agent, board: _Board, hub: SimHub, link: Link, chance: random.Random) -> None:
