@@ -159,7 +159,7 @@ class Bench:
         memory = self.flash()
         if memory is not None and self.approved.get(version):
             try:
-                self._oracle().at_boot(memory, "AB".index(boot.fields["slot"]), version)
+                self._oracle().runs(memory, "AB".index(boot.fields["slot"]), version)
             except Violation as violation:
                 raise Failed(str(violation)) from violation
 

@@ -78,14 +78,18 @@ class Oracle:
         if past.confirmed not in held:
             raise Violation(f"the cut left no whole 0x{past.confirmed:08x}: slots hold {_shown(held)}")
 
-    def at_boot(self, memory: bytes | bytearray, slot: int, version: int, trial: bool, past: Past) -> None:
-        """The bytes that run are one approved image, the one that the device says it is; and what is not on
-        trial was confirmed, or was on trial in the life before, which was cut before it could say so."""
+    def runs(self, memory: bytes | bytearray, slot: int, version: int) -> None:
+        """The bytes that run are one approved image, the one that the device says it is."""
         held = self.intact(memory, slot)
         if held is None:
             raise Violation(f"slot {slot} runs bytes that nobody approved, as 0x{version:08x}")
         if held != version:
             raise Violation(f"slot {slot} runs 0x{held:08x} as 0x{version:08x}")
+
+    def at_boot(self, memory: bytes | bytearray, slot: int, version: int, trial: bool, past: Past) -> None:
+        """What runs() says; and what is not on trial was confirmed, or was on trial in the life before, which
+        was cut before it could say so."""
+        self.runs(memory, slot, version)
         if trial:
             past.trying = version
         elif version != past.confirmed:
