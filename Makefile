@@ -51,6 +51,7 @@ firmware: $(READY)
 
 bench-board: $(READY)
 	@$(VENV)/bin/python -m tools.bench_board $(FIRMWARE_BOARD)
+	@$(VENV)/bin/python -m tools.bench_block
 
 toolchain:
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES); } || { echo "hanota: could not install: $(PACKAGES); as root: make toolchain; elsewhere than on Debian, install what they contain" >&2; exit 1; }

@@ -1,7 +1,8 @@
 """The way of a block, from the wire's bytes to the flash and back to the wire's, in steps that can be timed.
 
 The real agent, store and link on a board that is nothing but counters; the download is in the middle of an
-image that was accepted. ``Path(size)`` then, for each block, serve() the hub's answer and step through.
+image that was accepted. ``Path(size)``; then, for each block, serve() the hub's answer and have the agent
+read its link, or take the STEPS one by one.
 """
 
 from firmware_agent.agent import Agent
@@ -16,6 +17,7 @@ from hal.link import FrameReceiver, encode, encoded_limit
 ERASE = 4096
 WRITE = 16
 _PAGE = 256
+_REQUEST = 3 + 12 + 3 + 14 + 1  # bytes on the wire of an Image Block Request, at least
 JOURNAL_UNITS = 4
 SLOT_UNITS = 16
 IMAGE_OFFSET = 62
@@ -93,7 +95,7 @@ class Board:
     settings = None
     joined = True
 
-    def __init__(self, size, framing):
+    def __init__(self, size):
         self.max_data_size = size
         self.identity = _Identity()
         self.link = self.clock = self.watchdog = self
@@ -102,8 +104,6 @@ class Board:
         self.sent = bytearray(256)
         self.sent_length = 0
         self.bytes_sent = 0
-        if framing is not None:
-            self.framing = framing
 
     def ticks_ms(self):
         return 0
@@ -128,15 +128,17 @@ class Board:
         return n
 
     def write(self, buf, n):
-        self.sent_length = n
         self.bytes_sent += n
-        self.sent[:n] = memoryview(buf)[:n]
+        # The device may ask for something shorter, too: the server's address, once.
+        if n >= _REQUEST:
+            self.sent_length = n
+            self.sent[:n] = memoryview(buf)[:n]
 
 
 class Path:
-    """``size``: the largest block; ``framing``: the board's framing module, None for the plain one."""
+    """``size``: the largest block."""
 
-    def __init__(self, size, framing=None):
+    def __init__(self, size):
         flash = self.flash = Flash(JOURNAL_UNITS + 2 * SLOT_UNITS)
         journal = FlashArea(flash, 0, JOURNAL_UNITS, WRITE)
         slots = [FlashArea(flash, JOURNAL_UNITS + n * SLOT_UNITS, SLOT_UNITS, WRITE) for n in range(2)]
@@ -154,7 +156,7 @@ class Path:
         store._image.describe(IMAGE_OFFSET, IMAGE_SIZE)
         store._image.resume(slots[1], 0)
         store.manifest = _Manifest
-        self.board = Board(size, framing)
+        self.board = Board(size)
         agent = self.agent = Agent(self.board, Handover(store, 0, _Manifest, "power-on"), _Application())
         agent._client.restore(0x1234, 0x0084, VERSION)
         agent._client.start_download(IMAGE_OFFSET, store.until_boundary(IMAGE_OFFSET), state.file_size)
@@ -163,6 +165,9 @@ class Path:
         self._answer = bytearray(_HEADER + ota.BLOCK_DATA_AT + size)
         self._wire = bytearray(encoded_limit(len(self._answer)))
         agent._request()
+
+    def nothing(self):
+        """What calling costs."""
 
     def serve(self):
         """The hub's answer to the request that the device sent last: its bytes wait on the link. Returns how
@@ -187,3 +192,42 @@ class Path:
         board.arrived = encode(answer, _HEADER + ota.BLOCK_DATA_AT + size, self._wire)
         board.inbox[: board.arrived] = memoryview(self._wire)[: board.arrived]
         return size
+
+
+def _receive(path):
+    agent = path.agent
+    n = path.board.read_into(agent._input)
+    agent._receiver.feed(agent._input, 0, n)
+
+
+def _handle(path):
+    agent = path.agent
+    agent.endpoint.handle_frame(agent._receiver.buffer, agent._receiver.length)
+
+
+def _write(path):
+    path.agent._act(path.agent._receiver.buffer)
+
+
+def _catch_up(path):
+    path.agent._catch_up()
+
+
+def _request(path):
+    agent = path.agent
+    path.length = agent.endpoint.put_request(agent._frame)
+
+
+def _encode(path):
+    agent = path.agent
+    path.board.write(agent._wire, encode(agent._frame, path.length, agent._wire))
+
+
+STEPS = (
+    ("receive: unstuff, check the FCS", _receive),
+    ("handle: frame, command, is it the block", _handle),
+    ("write: store, flash, what is next", _write),
+    ("catch up: timers, watchdog, application", _catch_up),
+    ("request: the next Image Block Request", _request),
+    ("encode: FCS, stuff, write", _encode),
+)

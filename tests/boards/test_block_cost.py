@@ -1,0 +1,21 @@
+"""What a block costs on the emulated Cortex-M3, counted in instructions: the same on every host."""
+
+from tools import bench_block
+
+# Not a goal: what it costs today and a little, so that nobody doubles it unseen. `make bench-board` prints it.
+MOST_WITH_MACHINE_CODE = 235_000
+MOST_PLAIN = 490_000
+
+
+def test_a_block_costs_no_more_than_it_did(capsys):
+    plain, viper = bench_block.measure(False), bench_block.measure(True)
+    with capsys.disabled():
+        print(
+            f"\na block of {bench_block.BLOCK} bytes: {plain.whole:,} instructions, {viper.whole:,} with loops in viper",
+            end="",
+        )
+    assert viper.whole < MOST_WITH_MACHINE_CODE
+    assert plain.whole < MOST_PLAIN
+    # The steps are the whole way, but for the agent's own calls in between.
+    for cost in (plain, viper):
+        assert 0.9 * cost.whole < sum(cost.steps.values()) < 1.1 * cost.whole
