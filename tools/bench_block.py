@@ -2,7 +2,7 @@
 
 ``python -m tools.bench_block``: instructions on the emulated Cortex-M3 with stock MicroPython, for a block of
 63 bytes in the steady download, the mean over two erase units; the loops over bytes plain and in machine
-code. The flash is a stub that takes what it is given. The whole way is the agent's own; the steps are the same
+code. The flash is a stub that takes what it is given. The whole way is the agent's own; the steps are its
 calls, one by one.
 """
 
