@@ -17,7 +17,7 @@ BOARD ?= host
 FIRMWARE_BOARD := $(if $(filter host,$(BOARD)),qemu_mps2,$(BOARD))
 FIRMWARE := $(VENV)/bin/python -m tools.firmware
 
-.PHONY: demo test lint docs setup toolchain firmware bench-board explore fuzz powercut powercut-real bench-crypto crypto-campaign native clean
+.PHONY: demo test lint docs setup toolchain firmware bench bench-board explore fuzz powercut powercut-real bench-crypto crypto-campaign native clean
 
 demo: $(READY) $(if $(filter-out host,$(BOARD)),firmware)
 	@$(VENV)/bin/hanota demo --board $(BOARD)
@@ -64,6 +64,10 @@ powercut: $(READY)
 # Every reachable (state, event) pair of the upgrade client, and the bugs that the walk must find.
 explore: $(READY)
 	@$(VENV)/bin/python -m tools.explore_client --bugs
+
+# What an update costs, in counts: bytes on the air, frames, heap.
+bench: $(READY)
+	@$(VENV)/bin/python -m tools.bench
 
 # A hostile hub: frames and upgrade files against a whole device, for so long; each input that is worth it is kept.
 SECONDS ?= 600
