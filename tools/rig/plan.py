@@ -102,7 +102,10 @@ LONG = Plan(
         step("crash-loop"),
         step("hostile", frames=5000),
         step("reboots", count=20),
-        step("on-device", "test_zero_allocation", "test_link", "test_endpoint", "test_cbor", "test_p256"),
+        step(
+            *("on-device", "test_zero_allocation", "test_endpoint", "test_cbor"),
+            *("test_zdo", "test_states", "test_reject"),
+        ),
         step("trace", cuts=60, timeout=3600),
     ),
 )
