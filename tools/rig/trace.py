@@ -7,6 +7,7 @@ to the confirmed update. Then both are cut at the same operations, with the same
 leave the same flash, recover by the same operations, and end in the same bytes.
 """
 
+import copy
 import random
 import shutil
 from dataclasses import dataclass, replace
@@ -89,7 +90,8 @@ class _Simulated:
                 chance = random.Random(number)
                 try:
                     life = world.live(
-                        part, GEOMETRY, self._rules, hub, cause, {}, lambda slot, manifest: None, chance
+                        *(part, GEOMETRY, copy.copy(self._rules), hub, cause, {}),
+                        *(lambda *booted: None, chance),
                     )
                 except _PowerCut:
                     cause = boot.POWER_ON
