@@ -8,6 +8,7 @@ docs/application.md. Everything worth knowing leaves as an event, ``board.emit(n
 from firmware_agent import reject
 from firmware_agent.application import Device
 from firmware_agent.boot import SLOT_NAMES
+from firmware_agent.events import tell_rejected, version_text
 from firmware_agent.protocol import session as ss
 from firmware_agent.protocol import states, zdo
 from firmware_agent.protocol.endpoint import Endpoint
@@ -17,21 +18,14 @@ from firmware_agent.protocol.upgrade_client import UpgradeClient
 from firmware_agent.protocol.upgrade_file import ELEMENT_HEADER, MAX_HEADER, UpgradeFile
 from firmware_agent.reject import Rejected
 from firmware_agent.store.firmware_store import COMPLETE, RESTART, Offer
-from firmware_agent.trust.manifest import HEAD_LIMIT
 from hal.flash import FlashError
 from hal.link import FrameReceiver, encode, encoded_limit
 
 _IDLE_WAIT = 200  # ms: the longest sleep, so that the watchdog is fed and the application is served
 _BLOCK_EVENT_PERIOD = 1000  # ms between block events
-_TRIAL_LIMIT = 150 * 1000  # ms from the reset for the self-test to pass; zigpy first speaks after 10 s
 _STEADY = 10 * 60 * 1000  # ms after which a boot was no crash loop
 _POSTPONE_LIMIT = 24 * 3600 * 1000  # ms the application may keep its firmware after activation was allowed
 _MAX_FRAME = 128
-
-
-def version_text(version):
-    """As in every event: "0x00020000"."""
-    return "0x%08x" % version
 
 
 class Agent:
@@ -40,9 +34,7 @@ class Agent:
     def __init__(self, board, handover, application):
         self._board = board
         self._store = handover.store
-        self._slot = handover.slot
         self._application = application
-        self._trial = handover.trial
         settings = Settings()
         settings.max_data_size = min(board.max_data_size, MAX_DATA_SIZE)
         changed = getattr(board, "client_settings", {})
@@ -67,6 +59,12 @@ class Agent:
         self._file = UpgradeFile()
         self._offer = Offer()
         self._device = Device(board, board.identity.file_version, self._store)
+        self._trial = None
+        if handover.trial:
+            # Every other boot does without it.
+            from firmware_agent.trial import Trial
+
+            self._trial = Trial(board, self._store, application, handover.slot)
         self._store.hook = self.breathe
         self._last = board.clock.ticks_ms()
         self._owed = 0
@@ -82,14 +80,7 @@ class Agent:
         """Start the application, then take up what the store remembers."""
         self._application.start(self._device)
         if self._trial:
-            self._board.emit(
-                "trial",
-                {
-                    "slot": SLOT_NAMES[self._slot],
-                    "file_version": version_text(self._board.identity.file_version),
-                    "attempt": self._store.state.trial_boots,
-                },
-            )
+            self._trial.start()
             return
         if self._store.downloading:
             self._resume()
@@ -147,7 +138,8 @@ class Agent:
             self._device.activation = False
             self._client.end.activate()
         if self._trial:
-            self._check_trial()
+            if self._trial.check(self._since_boot, self._announced and self.endpoint.heard):
+                self._trial = None
         elif self._since_boot >= _STEADY:
             self._store.steady()
         self._tell_progress()
@@ -229,6 +221,8 @@ class Agent:
                 # A reset in a long countdown must not end in "nobody answers, so apply".
                 self._store.hold(client.end.countdown > client.settings.short_countdown)
                 self._board.emit("countdown", {"seconds": client.end.countdown})
+            elif action == ss.CHANGED:
+                self._doubt()
             elif action == ss.REFUSED:
                 # The hub knows. If an earlier download was kept beside the refused one, go on with it.
                 if self._store.downloading and client.state == states.IDLE:
@@ -253,7 +247,7 @@ class Agent:
             client.end.tell()
         elif client.offers_the_same:
             self._emit_resume(client.download.offset)
-            client.download.go_on()
+            client.download.go_on(store.proof)
         else:
             self._begin(store.start(offer))
 
@@ -268,9 +262,20 @@ class Agent:
         store = self._store
         self._emit_resume(offset)
         self._file.reset()
-        self._client.start_download(offset, store.until_boundary(offset), store.offer.file_size)
+        proof = None if store.complete else store.proof
+        self._client.start_download(offset, store.until_boundary(offset), store.offer.file_size, proof)
         if store.complete:
             self._verify()
+
+    def _doubt(self):
+        """The hub has another image under the same ids: fetch that one, unless it was refused already."""
+        store = self._store
+        if store.rejected_before(store.offer):
+            self._client.abandon()
+            return
+        self._board.emit("changed", {"file_version": version_text(store.offer.file_version)})
+        self._file.reset()
+        self._client.download.written(store.doubt(), store.until_boundary(0))
 
     def _emit_resume(self, offset):
         if offset:
@@ -326,24 +331,10 @@ class Agent:
     def _refuse(self, refusal):
         version = self._store.offer.file_version
         self._store.reject(refusal.number)
-        self._emit_rejected(refusal, version)
+        tell_rejected(self._board, refusal, version)
         self._client.refused(reject.zcl_status(refusal.number))
 
-    def _emit_rejected(self, refusal, version):
-        text = reject.text(refusal.number)
-        if refusal.detail:
-            text = "%s (%s)" % (text, refusal.detail)
-        self._board.emit(
-            "rejected",
-            {
-                "reason": reject.name(refusal.number),
-                "number": refusal.number,
-                "text": text,
-                "file_version": version_text(version),
-            },
-        )
-
-    # Verify, activate, confirm
+    # Verify, activate
 
     def _verify(self):
         self._client.complete()
@@ -381,46 +372,6 @@ class Agent:
     def _reset(self, why):
         self._board.emit("reset", {"why": why})
         self._board.reset()
-
-    def _check_trial(self):
-        """Confirm after the self-test: application up, HAN rejoined, hub answered."""
-        passed = self._application.self_test()
-        if passed is not None and not passed:
-            self._revert(reject.SELF_TEST_FAILED, "the application says so")
-        elif passed and self._announced and self.endpoint.heard:
-            self._store.accept()
-            self._trial = False
-            self._board.emit(
-                "confirmed",
-                {
-                    "slot": SLOT_NAMES[self._slot],
-                    "file_version": version_text(self._board.identity.file_version),
-                    "security_counter": self._store.state.security_counter,
-                },
-            )
-        elif self._since_boot >= _TRIAL_LIMIT:
-            if passed is None:
-                self._revert(reject.SELF_TEST_FAILED, "the application did not come up in time")
-            else:
-                # No hub: perhaps the whole home has no power. Boot counts these attempts.
-                self._reset("no hub heard in the trial")
-
-    def _revert(self, number, detail):
-        store = self._store
-        store.reject(number)
-        self._emit_rejected(Rejected(number, detail), self._board.identity.file_version)
-        # Told here, as boot tells it when the attempts are used up: the next boot does not know the occasion.
-        primary = store.state.primary
-        self._board.emit(
-            "reverted",
-            {
-                "slot": SLOT_NAMES[primary],
-                "file_version": version_text(store.head_of(primary, bytearray(HEAD_LIMIT)).file_version),
-                "reason": reject.name(number),
-                "number": number,
-            },
-        )
-        self._reset("revert")
 
     def _tell_progress(self):
         status = self._client.upgrade_status()

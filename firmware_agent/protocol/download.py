@@ -3,13 +3,14 @@
 By Image Block Requests, or by Image Page Requests with block requests for the holes where a board wants
 pages and the server has them. The block path allocates nothing; identity and offset are compared as bytes,
 since a u32 is a big integer on 32-bit ports. A lost or useless answer is asked for again at the same
-offset; what is on flash is never fetched twice because of one.
+offset; what is on flash is never fetched twice because of one. Before a download goes on after a query or a
+reset, the server shows by a few bytes that it still has the same image.
 """
 
 from firmware_agent.protocol import ota_commands as ota
 from firmware_agent.protocol import states, zcl
 from firmware_agent.protocol.aps_frame import put16, put32, u16, u32
-from firmware_agent.protocol.session import BLOCK, DOWNLOAD, FOREVER, NONE, PAGE, WRITE
+from firmware_agent.protocol.session import BLOCK, CHANGED, DOWNLOAD, FOREVER, NONE, PAGE, WRITE
 
 
 class Download:
@@ -34,6 +35,9 @@ class Download:
             self._page = ImagePage(settings.page_size)
         self._paged = False  # a page was served: the server knows the command
         self._kind = BLOCK  # of the next request
+        self._proof = None  # bytes that the server has to show before the download goes on
+        self._proof_at = 0  # file offset of the next of them, and how many it showed
+        self._shown = 0
         self._limit = 0  # largest data size for the next block
         self._asked = 0  # largest data size asked for at this offset
         self._since_block = ota.MAX_BLOCK_PERIOD  # ms since the last block request, not counted beyond
@@ -54,15 +58,22 @@ class Download:
         if self._quiet > 0:
             self._quiet -= milliseconds
 
-    def begin(self, size):
-        """Another file of ``size`` bytes, or the same from elsewhere."""
+    def begin(self, size, proof):
+        """Another file of ``size`` bytes, or the same from elsewhere. proof: None, or what go_on() takes."""
         if self._session.base != DOWNLOAD:
             self.over()
         self._session.base = DOWNLOAD
         self.size = size
-        self._asked = 0
         self._take_sizes_anew()
         self._forget_page()
+        self._demand(proof)
+
+    def _demand(self, proof):
+        self._asked = 0
+        self._proof = None
+        self._shown = 0
+        if proof is not None:
+            self._proof_at, self._proof = proof
 
     def ask_at(self, offset, limit):
         """Ask for the bytes from ``offset`` on, when the server's pace allows; a wish to query goes first.
@@ -79,12 +90,17 @@ class Download:
                 room = min(room, page.hole(offset))
             elif self.pages and room > self._most:
                 self._kind = PAGE
+        asked_at = offset
+        if self._proof is not None:
+            asked_at = self._proof_at
+            room = len(self._proof) - self._shown
+            self._kind = BLOCK
         session.data_size = min(self._most, room)
         if offset != self.offset or session.data_size > self._asked:
             self._asked = session.data_size
         self.offset = offset
         self._limit = limit
-        put32(session.offset, 0, offset)
+        put32(session.offset, 0, asked_at)
         wait = max(self.minimum_block_period - self._since_block, self._quiet)
         if wait > 0:
             session.rest(wait)
@@ -159,8 +175,10 @@ class Download:
                 return
         self.ask_at(offset, limit)
 
-    def go_on(self):
-        """Back to the next byte needed."""
+    def go_on(self, proof=None):
+        """Back to the next byte needed. proof: (file offset, bytes) that the server has to show first; action
+        CHANGED if it cannot."""
+        self._demand(proof)
         self._session.move(states.START)
         self._session.tries = 0
         self._take_sizes_anew()
@@ -252,6 +270,9 @@ class Download:
         if _is_at(buf, at, session.offset):
             if size > self._asked:
                 return False
+            if self._proof is not None:
+                self._compare(buf, at + ota.BLOCK_DATA_AT, size)
+                return True
             if session.outstanding == PAGE:
                 self._of_page(self.offset + size)
             else:
@@ -270,6 +291,23 @@ class Download:
             self.page_ended()
             self.ask_again()
         return True
+
+    def _compare(self, buf, at, size):
+        """The server showed some of the proof: ask for the rest, go on, or tell that it has another image."""
+        session = self._session
+        session.tries = 0
+        for i in range(size):
+            if buf[at + i] != self._proof[self._shown + i]:
+                self._proof = None
+                session.rest(FOREVER)
+                session.actions |= CHANGED
+                return
+        self._shown += size
+        self._proof_at += size
+        self._asked = 0
+        if self._shown == len(self._proof):
+            self._proof = None
+        self.ask_again()
 
     def _of_page(self, end):
         """A block of the page came. True if it ends where the page ends; else the server goes on."""

@@ -17,6 +17,8 @@ REFUSED = 16  # a failure was reported, or nobody wanted to hear it: ``state`` i
 HELD = 32  # the server said to wait
 COUNTING = 64  # ``end.countdown`` seconds until activation
 
+CHANGED = 128  # the server has other bytes than were proven: call download.written(0, ...) or abandon()
+
 # Requests: what is asked.
 NONE = 0
 QUERY = 1

@@ -70,14 +70,15 @@ class UpgradeClient(Session):
         put16(image, ota.IDENTITY_IMAGE_TYPE_AT, image_type)
         put32(image, ota.IDENTITY_VERSION_AT, file_version)
 
-    def start_download(self, offset, limit, size):
+    def start_download(self, offset, limit, size, proof=None):
         """Ask for ``size`` bytes in all, from ``offset`` on, at first at most ``limit`` at once.
 
-        Of the offer, if there is one; at boot, or after a refusal, of what restore() said before.
+        Of the offer, if there is one; at boot, or after a refusal, of what restore() said before. proof: as
+        for download.go_on().
         """
         if self.state == states.OFFERED:
             self.image[:] = self.offer.image
-        self.download.begin(size)
+        self.download.begin(size, proof)
         self.move(states.START)
         self.tries = 0
         self.download.ask_at(offset, limit)
@@ -95,6 +96,10 @@ class UpgradeClient(Session):
             self.end.go_on()
         else:
             self._stop(states.NO_IMAGE)
+
+    def abandon(self):
+        """Leave the server alone for a while; the download is kept."""
+        self._stop(states.ABORTED)
 
     def complete(self):
         """All bytes are on flash: the store verifies now."""

@@ -34,6 +34,9 @@ from firmware_agent.trust import acceptance, anchors, manifest
 from firmware_agent.trust.verifier import SlotVerifier
 from hal.flash import FlashError
 
+# Where an image's bytes name its content: the digest of its manifest, which holds that of the payload.
+PROOF_AT = 13
+PROOF_SIZE = 32
 _OFFSET_LIMIT = 0xFF  # bytes of upgrade file before the image: a state record has room for one
 _SIZE_LIMIT = 1 << 24  # bytes of a slot: a progress record has room for three
 
@@ -210,6 +213,21 @@ class FirmwareStore:
             return 0
         self._image.resume(self.slots[self.secondary], state.durable)
         return self.position
+
+    @property
+    def proof(self):
+        """(file offset, at most PROOF_SIZE bytes) by which a server shows that it still has the image that is
+        being downloaded; None while too little of it came to name it."""
+        image = self._image
+        known = self.manifest.digest if self.manifest else image.head(PROOF_AT, PROOF_AT + PROOF_SIZE)
+        return (image.image_offset + PROOF_AT, bytes(known)) if known else None
+
+    def doubt(self):
+        """The server has another image under the same ids: take it from the file's first byte, and keep what
+        was accepted until the other one is. Returns 0."""
+        self._close()
+        self._tentative = self.state.accepted
+        return 0
 
     def describe(self, header, image_offset, image_length):
         """The upgrade file's header passed the protocol's checks: where its image starts, how long it is.

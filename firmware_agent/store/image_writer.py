@@ -67,6 +67,10 @@ class ImageWriter:
         """Bytes of the image taken so far."""
         return self._head_fill if self._writer is None else self._writer.position
 
+    def head(self, start, end):
+        """Bytes from ``start`` to at most ``end`` of the head, as far as RAM has them."""
+        return self._head[start : min(end, self._head_fill)]
+
     def write(self, data, start, length):
         """Take the next ``length`` bytes of the image from data[start:]: WRITTEN, COMPLETE or RESTART.
 

@@ -125,7 +125,8 @@ class Request:
 class Rig:
     """``asked``: the requests since the last take(); ``replies``: answers to what was heard.
 
-    on_offer: what the store thinks of an offer: "start", "go on", "decline", "have it".
+    on_offer: what the store thinks of an offer: "start", "go on", "decline", "have it", None: go on
+    if the server shows ``proof``.
     """
 
     def __init__(self, limit=0xFFFF, identity=None, endpoint=1, profile=0x0104, **settings):
@@ -138,6 +139,7 @@ class Rig:
         self.endpoint = Endpoint(self.client.identity, self.client, 0x1234, endpoint, profile)
         self.limit = limit
         self.on_offer = "start"
+        self.proof = None
         self.now = 0
         self.file = bytearray()
         self.asked = []
@@ -282,6 +284,8 @@ class Rig:
         elif self.on_offer == "go on":
             assert client.offers_the_same
             client.download.go_on()
+        elif self.on_offer is None:
+            client.download.go_on(self.proof)
         elif self.on_offer == "have it":
             client.end.tell()
         else:

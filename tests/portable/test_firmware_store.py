@@ -581,3 +581,56 @@ def test_a_cut_in_the_first_erase_leaves_the_acceptance():
     assert bench.store.state.accepted
     assert bench.store.resume() == FILE_HEADER
     assert bench.feed(V2) == COMPLETE
+
+
+# The same image as before?
+
+
+def test_proof_is_the_digest_that_names_the_image():
+    image = Image("v2")
+    bench = Bench().at_factory()
+    bench.power_on()
+    bench.store.start(image.offer())
+    assert bench.store.proof is None
+    for until in (5, 13):
+        bench.feed(image, until)
+        assert bench.store.proof is None, "too little of it came"
+    bench.feed(image, 20)
+    assert bench.store.proof == (FILE_HEADER + 13, image.data[13:20])
+    bench.feed(image, 100)
+    assert bench.store.proof == (FILE_HEADER + 13, image.data[13:45])
+    bench.feed(image, len(image.data) - 1)
+    assert bench.store.proof == (FILE_HEADER + 13, image.data[13:45]) and bench.store.manifest
+    bench.power_on()
+    bench.store.resume()
+    if bench.store.position > FILE_HEADER + 45:
+        assert bench.store.proof == (FILE_HEADER + 13, image.data[13:45])
+
+
+def test_doubted_image_stays_until_the_other_one_is_accepted():
+    image = Image("long")
+    bench = Bench().at_factory()
+    bench.power_on()
+    bench.download(image, 2500)
+    durable = bench.store.state.durable
+    assert durable
+    assert bench.store.doubt() == 0 and not bench.store.image_known
+    bench.feed(image, 100)
+    assert bench.store.state.accepted and bench.store.state.durable == durable
+    bench.power_on()
+    assert bench.store.resume() == FILE_HEADER + durable, "a promise took nothing away"
+    bench.store.doubt()
+    bench.feed(image, image.head_length + 60)
+    assert bench.store.state.durable == 0 and bench.store.downloading, "the other one took its place"
+    assert bench.feed(image) == COMPLETE
+    bench.verify()
+    assert bench.store.candidate
+
+
+def test_doubt_before_anything_is_accepted_begins_again():
+    image = Image("v2")
+    bench = Bench().at_factory()
+    bench.power_on()
+    bench.download(image, 100)
+    assert bench.store.doubt() == 0
+    assert bench.feed(image) == COMPLETE

@@ -12,9 +12,10 @@ from zigpy.zcl.foundation import Status
 
 from boards.common.flash_map import ERASE_SIZE, JOURNAL_UNITS
 from firmware_agent import reject
-from firmware_agent.agent import version_text
 from firmware_agent.boot import POWER_ON, RESET
+from firmware_agent.events import version_text
 from firmware_agent.protocol.upgrade_file import BASE_LENGTH, ELEMENT_HEADER
+from firmware_agent.store.firmware_store import PROOF_SIZE
 from tools.demo import images as demo_images
 from tools.demo.device import HOST, Device
 from tools.demo.images import DEVICE, MANUFACTURER_CODE, V1, V2, Attack, Images
@@ -123,7 +124,9 @@ class Story:
         await _reach(update, verified, _DOWNLOAD_S, "the device verified the image")
         twice = phase.bytes_fetched_twice
         self._check(
-            twice <= ERASE_SIZE, f"{twice} bytes were fetched twice: at most one erase unit, {ERASE_SIZE}"
+            twice <= ERASE_SIZE + PROOF_SIZE,
+            f"{twice} bytes were fetched twice: at most one erase unit, {ERASE_SIZE}, "
+            f"and {PROOF_SIZE} that name the image",
         )
         self._check(
             phase.bytes_fetched - twice == phase.image_size,

@@ -10,6 +10,7 @@ _BOOT = "firmware_agent/boot.py"
 _VERIFIER = "firmware_agent/trust/verifier.py"
 _ACCEPTANCE = "firmware_agent/trust/acceptance.py"
 _AGENT = "firmware_agent/agent.py"
+_TRIAL = "firmware_agent/trial.py"
 
 # fmt: off
 _LOST = (
@@ -61,7 +62,9 @@ _LOST = (
     ("older is as good", _ACCEPTANCE, "if signed < case.device.security_counter:", "if False:", "relabelled"),
     ("a failed image is installed", _AGENT, "        except Rejected as refusal:\n            self._refuse(refusal)\n            return\n        self._board.emit(\"verified\"", "        except Rejected:\n            pass\n        self._board.emit(\"verified\"", "spoiled"),
     ("a refused image is fetched again", _AGENT, "or store.rejected_before(offer)", "or False", "spoiled"),
-    ("the trial is confirmed at once", _AGENT, "        elif passed and self._announced and self.endpoint.heard:", "        elif True:", "crash hang"),
+    ("a download goes on after a query without proof", _AGENT, "client.download.go_on(store.proof)", "client.download.go_on()", "swapped", "256/16x8 1024/8x2"),
+    ("a download goes on after a reset without proof", _AGENT, "proof = None if store.complete else store.proof", "proof = None", "swapped", "256/16x8 1024/8x2"),
+    ("the trial is confirmed at once", _TRIAL, "        elif passed and heard:", "        elif True:", "crash hang"),
 )
 # fmt: on
 BUGS = [Bug(*entry) for entry in _LOST]

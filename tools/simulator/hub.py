@@ -13,15 +13,20 @@ _PROFILE = 0x0104
 _BLOCK = 50
 
 
+EDITION = 1 << 32
+
+
 class SimHub:
     """``offer(data)`` puts an upgrade file on offer; ``handle(frame)`` answers one frame of the device.
 
-    ``served``: (file version, offset, length) of each block that nobody looked at yet.
+    ``served``: (file version, offset, length) of each block that nobody looked at yet; another image under
+    the same version is told apart by EDITION above its version.
     """
 
     def __init__(self, address: int = 0x1234):
         self.address = address
         self.image = b""
+        self.edition = 0
         self.identity = b""
         self.version = 0
         self.abort_after = -1  # blocks until one ABORT; -1: never
@@ -50,7 +55,7 @@ class SimHub:
 
     def key(self) -> tuple:
         """What of its state can make a difference to the device."""
-        return self.identity, self.abort_after, self.replace_after, self.flickers
+        return self.identity, self.edition, self.abort_after, self.replace_after, self.flickers
 
     def notify(self) -> bytes:
         """A unicast Image Notify."""
@@ -96,6 +101,7 @@ class SimHub:
         self.kinds.append("block")
         if self.replace_after == 0:
             self.replace_after = -1
+            self.edition += self.replacement[10:18] == self.identity
             self.offer(self.replacement)
             return [self.notify()]
         if self.abort_after == 0:
@@ -108,7 +114,7 @@ class SimHub:
         self.abort_after -= self.abort_after > 0
         self.replace_after -= self.replace_after > 0
         data = self.image[offset : offset + min(most, _BLOCK)]
-        self.served.append((self.version, offset, len(data)))
+        self.served.append((self.version + self.edition * EDITION, offset, len(data)))
         head = b"\x00" + identity + struct.pack("<IB", offset, len(data))
         return [self._frame(b"\x19" + tsn + b"\x05" + head + data)]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tools.simulator import stories, world
 from tools.simulator.flash import Geometry
-from tools.simulator.hub import SimHub
+from tools.simulator.hub import EDITION, SimHub
 
 _BEFORE_ACCEPTANCE = 512  # bytes that a cut before acceptance may cost
 _MOST_BOOTS = 40
@@ -139,14 +139,24 @@ class Oracle:
         """What the life asked the hub for, against what earlier lives already had."""
         again: dict[int, int] = {}
         now: dict[int, int] = {}
+        proofs = 0
         for version, offset, length in hub.served:
+            if offset == stories.PROOF[0] and length <= stories.PROOF[1]:
+                proofs += 1
+                continue
             high = past.fetched.get(version, 0)
             again[version] = again.get(version, 0) + max(0, min(high, offset + length) - offset)
-            if offset < now.get(version, 0):
+            # A head that turns out to be another image's than was accepted is fetched again, with its header.
+            begun_again = version >= EDITION and now.get(version, 0) <= _BEFORE_ACCEPTANCE + 50
+            if offset < now.get(version, 0) and not begun_again:
                 raise Violation(f"0x{version:08x}: byte {offset} fetched twice without a cut between")
             now[version] = offset + length
+        if proofs > 1 + hub.kinds.count("query"):
+            raise Violation(f"{proofs} proofs of one image in a life")
         for version, twice in again.items():
             allowed = self._geometry.erase_size if version in past.accepted else _BEFORE_ACCEPTANCE
+            if version >= EDITION:  # nobody tells whether it was accepted
+                allowed = max(allowed, self._geometry.erase_size)
             if not cut_before:
                 allowed = 0
             if self._geometry.slot_units == 1:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from firmware_agent import reject
+from firmware_agent.store.firmware_store import PROOF_AT, PROOF_SIZE
 from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor
 from tools import envelope, keys, upgrade_file
 from tools.simulator import world
@@ -78,6 +79,17 @@ def spoiled_head(version: int, size: int) -> bytes:
     return bytes(data)
 
 
+def namesake(version: int, size: int) -> bytes:
+    """The upgrade file of another image with the same version and size, signed as well."""
+    identity = envelope.Identity(MANUFACTURER_CODE, IMAGE_TYPE, version, None)
+    other = envelope.build(payload(-version, size), identity, version, KEY)
+    return upgrade_file.build(other, identity, b"simulated", True)
+
+
+# (file offset, length) of what a hub has to show before a download goes on.
+PROOF = (len(upgrade(NEW, 1000)) - len(image(NEW, 1000)) + PROOF_AT, PROOF_SIZE)
+
+
 @dataclass(frozen=True)
 class Story:
     """``prepare(hub, size)`` sets the hub up; ``ends_in``: the version that runs when all is quiet.
@@ -120,6 +132,13 @@ def _rotate(hub: SimHub, size: int) -> None:
     hub.following = upgrade(NEWER, size, rotating_image)
 
 
+def _swap(hub: SimHub, size: int) -> None:
+    """Half-way the hub's file is another one under the same ids: nothing of both may end up in one slot."""
+    hub.offer(namesake(NEW, size))
+    hub.replacement = upgrade(NEW, size)
+    hub.replace_after = 14
+
+
 def _spoil(hub: SimHub, size: int) -> None:
     hub.offer(spoiled(NEW, size))
 
@@ -155,6 +174,7 @@ STORIES = {
     for story in (
         Story("update", _offer, NEW),
         Story("replaced", _replace, NEWER),
+        Story("swapped", _swap, NEW),
         Story("spoiled", _spoil, FACTORY, reasons=frozenset((reject.DIGEST_MISMATCH,))),
         Story("abort", _abort, NEW),
         Story("crash", _offer, FACTORY, {NEW: world.CRASHES}, _CRASH_REASONS),

@@ -76,13 +76,18 @@ function readArguments() {
 }
 
 // What the device asked for, as herdsman understood it; a step is from one block request's offset to the next.
-const counts = { queries: 0, blocks: 0, pages: 0, largest_asked: 0, largest_step: 0, largest_step_back: 0 };
+const counts = { queries: 0, blocks: 0, pages: 0, proofs: 0, largest_asked: 0, largest_step: 0, largest_step_back: 0 };
 let lastOffset;
 
 function count(type, data) {
     if (type === "commandQueryNextImageRequest") counts.queries++;
     if (type !== "commandImageBlockRequest" && type !== "commandImagePageRequest") return;
     const { fileOffset, maximumDataSize } = data;
+    if (maximumDataSize <= 32 && fileOffset < 128 && !(lastOffset <= 128)) {
+        // What names the image is asked for again before a download goes on.
+        counts.proofs++;
+        return;
+    }
     if (type === "commandImagePageRequest") counts.pages++;
     else counts.blocks++;
     counts.first_offset ??= fileOffset;
