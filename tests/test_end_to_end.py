@@ -18,7 +18,7 @@ from zigpy.zcl.foundation import Status
 
 from boards.common.flash_map import ERASE_SIZE
 from firmware_agent.boot import CRASH, MAX_TRIAL_CRASHES, WATCHDOG
-from firmware_agent.store.firmware_store import PROOF_SIZE
+from firmware_agent.store.image_writer import PROOF_SIZE
 from tests import sample_apps, scenarios
 from tests.scenarios import scenario
 from tools import files, keys, layout, romfs

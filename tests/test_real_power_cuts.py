@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from boards.common.flash_map import ERASE_SIZE
-from firmware_agent.store.firmware_store import PROOF_SIZE
+from firmware_agent.store.image_writer import PROOF_SIZE
 from tests.scenarios import running, scenario
 from tests.test_end_to_end import (
     EVENT_S,

@@ -22,21 +22,13 @@ from firmware_agent import reject as _reject
 from firmware_agent.reject import Rejected
 from firmware_agent.store import offer as _offer
 from firmware_agent.store import state as _state
-from firmware_agent.store.image_writer import (  # noqa: F401  for our callers
-    COMPLETE,
-    RESTART,
-    WRITTEN,
-    ImageWriter,
-)
+from firmware_agent.store.image_writer import COMPLETE, RESTART, WRITTEN, ImageWriter  # noqa: F401
 from firmware_agent.store.journal import Journal
 from firmware_agent.store.offer import Offer
 from firmware_agent.trust import acceptance, anchors, manifest
 from firmware_agent.trust.verifier import SlotVerifier
 from hal.flash import FlashError
 
-# Where an image's bytes name its content: the digest of its manifest, which holds that of the payload.
-PROOF_AT = 13
-PROOF_SIZE = 32
 _OFFSET_LIMIT = 0xFF  # bytes of upgrade file before the image: a state record has room for one
 _SIZE_LIMIT = 1 << 24  # bytes of a slot: a progress record has room for three
 
@@ -154,12 +146,7 @@ class FirmwareStore:
 
     def rejected_before(self, offer):
         """True if this version and size were refused and nobody asked for them again since."""
-        state = self.state
-        return (
-            state.rejected_reason != 0
-            and offer.file_version == state.rejected_version
-            and offer.file_size == state.rejected_size
-        )
+        return self.state.refused(offer.file_version, offer.file_size)
 
     def forget_rejected(self):
         """A unicast Image Notify allows the refused image one more try."""
@@ -216,11 +203,8 @@ class FirmwareStore:
 
     @property
     def proof(self):
-        """(file offset, at most PROOF_SIZE bytes) by which a server shows that it still has the image that is
-        being downloaded; None while too little of it came to name it."""
-        image = self._image
-        known = self.manifest.digest if self.manifest else image.head(PROOF_AT, PROOF_AT + PROOF_SIZE)
-        return (image.image_offset + PROOF_AT, bytes(known)) if known else None
+        """By what a server shows that it still has this image: see ImageWriter.proof()."""
+        return self._image.proof(self.manifest)
 
     def doubt(self):
         """The server has another image under the same ids: take it from the file's first byte, and keep what

@@ -10,6 +10,9 @@ from firmware_agent.store.slot_writer import SlotWriter
 from firmware_agent.trust import manifest
 from hal import byte_loops
 
+# Where an image's bytes name its content: the digest of its manifest, which holds that of the payload.
+PROOF_AT = 13
+PROOF_SIZE = 32
 # What write() answers.
 WRITTEN = 0
 COMPLETE = 1  # that was the last byte: verify next
@@ -67,9 +70,14 @@ class ImageWriter:
         """Bytes of the image taken so far."""
         return self._head_fill if self._writer is None else self._writer.position
 
-    def head(self, start, end):
-        """Bytes from ``start`` to at most ``end`` of the head, as far as RAM has them."""
-        return self._head[start : min(end, self._head_fill)]
+    def proof(self, accepted):
+        """(file offset, at most PROOF_SIZE bytes) by which a server shows that it still has this image; None
+        while too little of it came to name it. accepted: its Manifest, or None."""
+        if accepted:
+            known = accepted.digest
+        else:
+            known = self._head[PROOF_AT : min(PROOF_AT + PROOF_SIZE, self._head_fill)]
+        return (self.image_offset + PROOF_AT, bytes(known)) if known else None
 
     def write(self, data, start, length):
         """Take the next ``length`` bytes of the image from data[start:]: WRITTEN, COMPLETE or RESTART.

@@ -87,6 +87,14 @@ class State:
         self.hold = False
         self.clear_acceptance()
 
+    def refused(self, file_version, file_size):
+        """True if the last refusal was of these."""
+        return (
+            self.rejected_reason != 0
+            and file_version == self.rejected_version
+            and file_size == self.rejected_size
+        )
+
     def clear_acceptance(self):
         """Forget what was accepted, keep the offer."""
         self.accepted = False

@@ -19,7 +19,7 @@ from zigpy.zcl import foundation
 from zigpy.zcl.clusters.general import Ota
 
 from boards.common.flash_map import ERASE_SIZE
-from firmware_agent.store.firmware_store import PROOF_SIZE
+from firmware_agent.store.image_writer import PROOF_SIZE
 from tests import scenarios
 from tests.interop import dissector
 from tests.interop.air import Air, Losses, clear

@@ -15,7 +15,7 @@ from firmware_agent import reject
 from firmware_agent.boot import POWER_ON, RESET
 from firmware_agent.events import version_text
 from firmware_agent.protocol.upgrade_file import BASE_LENGTH, ELEMENT_HEADER
-from firmware_agent.store.firmware_store import PROOF_SIZE
+from firmware_agent.store.image_writer import PROOF_SIZE
 from tools.demo import images as demo_images
 from tools.demo.device import HOST, Device
 from tools.demo.images import DEVICE, MANUFACTURER_CODE, V1, V2, Attack, Images

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from firmware_agent import reject
-from firmware_agent.store.firmware_store import PROOF_AT, PROOF_SIZE
+from firmware_agent.store.image_writer import PROOF_AT, PROOF_SIZE
 from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor
 from tools import envelope, keys, upgrade_file
 from tools.simulator import world
