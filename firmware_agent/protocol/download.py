@@ -35,7 +35,7 @@ class Download:
             self._page = ImagePage(settings.page_size)
         self._paged = False  # a page was served: the server knows the command
         self._kind = BLOCK  # of the next request
-        self._proof = None  # bytes that the server has to show before the download goes on
+        self._proof = b""  # bytes that the server has to show before the download goes on
         self._proof_at = 0  # file offset of the next of them, and how many it showed
         self._shown = 0
         self._limit = 0  # largest data size for the next block
@@ -70,7 +70,7 @@ class Download:
 
     def _demand(self, proof):
         self._asked = 0
-        self._proof = None
+        self._proof = b""
         self._shown = 0
         if proof is not None:
             self._proof_at, self._proof = proof
@@ -91,7 +91,7 @@ class Download:
             elif self.pages and room > self._most:
                 self._kind = PAGE
         asked_at = offset
-        if self._proof is not None:
+        if self._proof:
             asked_at = self._proof_at
             room = len(self._proof) - self._shown
             self._kind = BLOCK
@@ -270,7 +270,7 @@ class Download:
         if _is_at(buf, at, session.offset):
             if size > self._asked:
                 return False
-            if self._proof is not None:
+            if self._proof:
                 self._compare(buf, at + ota.BLOCK_DATA_AT, size)
                 return True
             if session.outstanding == PAGE:
@@ -298,7 +298,7 @@ class Download:
         session.tries = 0
         for i in range(size):
             if buf[at + i] != self._proof[self._shown + i]:
-                self._proof = None
+                self._proof = b""
                 session.rest(FOREVER)
                 session.actions |= CHANGED
                 return
@@ -306,7 +306,7 @@ class Download:
         self._proof_at += size
         self._asked = 0
         if self._shown == len(self._proof):
-            self._proof = None
+            self._proof = b""
         self.ask_again()
 
     def _of_page(self, end):
