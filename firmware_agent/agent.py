@@ -70,6 +70,9 @@ class Agent:
         self._owed = 0
         self._joined = False
         self._announced = False
+        # Only a sleepy end device's link has it: its parent keeps frames until it asks.
+        self._poll_parent = getattr(board.link, "poll", None)
+        self._since_poll = 0
         self._since_boot = 0
         self._since_block = _BLOCK_EVENT_PERIOD
         self._postponed = 0
@@ -107,6 +110,7 @@ class Agent:
         elapsed = self._owed
         self._owed = 0
         self._since_boot += elapsed
+        self._since_poll += elapsed
         self._since_block += elapsed
         if self._client.state == states.ACTIVATING:
             self._postponed += elapsed
@@ -129,6 +133,9 @@ class Agent:
             self._read_link()
         if self._joined:
             self._request()
+            if self._poll_parent and self._since_poll >= self._client.poll_period():
+                self._since_poll = 0
+                self._poll_parent()
         self._act(None)
         if self._client.state == states.VERIFYING:
             self._verify_step()
@@ -152,6 +159,8 @@ class Agent:
         due = self._client.poll_timeout()
         if self._joined and 0 <= due < wait:
             wait = due
+        if self._joined and self._poll_parent:
+            wait = max(0, min(wait, self._client.poll_period() - self._since_poll))
         return min(wait, self._device.until_due())
 
     # Link

@@ -43,6 +43,11 @@ class Settings:
     query_period = 24 * 3600 * 1000
     # The same while neither slot may run: nothing else is left to do. Ours.
     recovery_query_period = 3600 * 1000
+    # A sleepy end device asks its parent for frames (link.poll()) this often while an answer is outstanding.
+    # Spec, Poll Control cluster: a short poll interval of half a second.
+    short_poll = 500
+    # The same while nothing is asked for. Spec, Poll Control cluster: a long poll interval of 5 s.
+    long_poll = 5000
     # After giving up on a download, or an ABORT. Ours: ten lost blocks, the back-off and three lost queries
     # together stay within the 150 s that herdsman keeps a session.
     back_off = 30 * 1000

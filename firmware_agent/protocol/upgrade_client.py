@@ -221,6 +221,10 @@ class UpgradeClient(Session):
         """Milliseconds until handle_elapsed() is needed; 0 if something waits to be sent; -1: never."""
         return self.due if self.waiting == NONE else 0
 
+    def poll_period(self):
+        """Milliseconds between a sleepy end device's polls of its parent."""
+        return self.settings.long_poll if self.outstanding == NONE else self.settings.short_poll
+
     def poll_transmit(self, out, at):
         """Write the next request's ZCL frame to out[at:]; returns its length, 0 if there is none."""
         kind = self.waiting

@@ -1,0 +1,87 @@
+"""A sleepy end device asks its parent for frames: often while an answer is outstanding, else seldom."""
+
+from firmware_agent.agent import Agent
+from tests.portable.bench import Bench
+from tests.portable.scripted import Identity
+
+HEAP = "1M"
+
+
+class Board:
+    """Board, link, clock and watchdog in one; what is sent is lost."""
+
+    address = 0x1234
+    endpoint = 1
+    profile = 0x0104
+    max_data_size = 63
+    display = settings = None
+    joined = True
+
+    def __init__(self, **client_settings):
+        self.client_settings = client_settings
+        self.identity = Identity()
+        self.link = self.clock = self.watchdog = self
+        self.now = 0
+
+    def ticks_ms(self):
+        return self.now
+
+    def ticks_diff(self, a, b):
+        return a - b
+
+    def feed(self):
+        pass
+
+    def random(self, n):
+        return 0
+
+    def emit(self, event, fields):
+        pass
+
+    def read_into(self, buf):
+        return 0
+
+    def write(self, buf, n):
+        pass
+
+
+class SleepyBoard(Board):
+    def __init__(self, **client_settings):
+        Board.__init__(self, **client_settings)
+        self.polls = []
+
+    def poll(self):
+        self.polls.append(self.now)
+
+
+class Application:
+    def start(self, device):
+        pass
+
+    def progress(self, status, offset, size):
+        pass
+
+
+def live(board, milliseconds):
+    """The agent's life for so long, with nobody answering."""
+    bench = Bench().at_factory()
+    agent = Agent(board, bench.power_on(), Application())
+    agent.start()
+    while board.now < milliseconds:
+        board.now += max(agent.poll(), 1)
+
+
+def test_polls_fast_while_an_answer_is_outstanding_and_else_slowly():
+    board = SleepyBoard(
+        first_query=1, response_timeouts=(3000,), query_tries=2, short_poll=500, long_poll=5000
+    )
+    live(board, 30000)
+    # The query is out from 1 ms on, and again after 3 s; then nothing is asked for.
+    assert board.polls[:12] == [500 * n for n in range(1, 13)]
+    assert board.polls[12:] == [11000, 16000, 21000, 26000]
+
+
+def test_device_that_is_always_awake_does_not_poll():
+    board = Board(first_query=1)
+    live(board, 10000)
+    assert not hasattr(board, "polls")
