@@ -20,6 +20,7 @@ COMMANDS = {
     "status": "Show how a device is, by its console.",
     "log": "Follow what a device tells on its console.",
     "shell": "Open a device's REPL on its console.",
+    "board": "Try a board's promises to the agent, on the device itself.",
     "demo": "Run the whole story: update, power cut, attacks.",
 }
 

@@ -110,7 +110,8 @@ def console(tmp_path_factory):
 
 
 def on(console, *arguments):
-    return asyncio.run(hanota(arguments[0], "--port", console, *arguments[1:]))
+    words = 2 if arguments[0] == "board" else 1
+    return asyncio.run(hanota(*arguments[:words], "--port", console, *arguments[words:]))
 
 
 def test_status_log_and_shell(console):
@@ -141,3 +142,19 @@ def test_no_port_is_said_in_one_line(tmp_path):
     for command in ("status", "log", "shell"):
         code, _, errors = on(tmp_path / "none", command)
         assert code == 1 and str(tmp_path / "none") in errors and len(errors.splitlines()) == 1, errors
+
+
+def test_board_check(console):
+    code, output, errors = on(console, "board", "check")
+    assert code == 0, output + errors
+    print(f"\n{output.strip()}")
+    assert output.count(" ok ") == 11 and "FAILED" not in output
+    assert "cause watchdog" in output
+    # It runs as before.
+    code, output, errors = on(console, "status", "--json")
+    assert code == 0 and json.loads(output)["slots"] == {"A": "updated", "B": "ready"}, output + errors
+    code, _, errors = on(console, "board", "check", "--board", "no_such_board")
+    assert code == 1 and "no_such_board" in errors
+    # Neither does that leave it in the REPL.
+    code, output, errors = on(console, "status")
+    assert code == 0, errors
