@@ -17,7 +17,7 @@ BOARD ?= host
 FIRMWARE_BOARD := $(if $(filter host,$(BOARD)),qemu_mps2,$(BOARD))
 FIRMWARE := $(VENV)/bin/python -m tools.firmware
 
-.PHONY: demo test lint docs setup toolchain firmware bench bench-board explore fuzz powercut powercut-real bench-crypto crypto-campaign native clean
+.PHONY: demo test lint docs setup toolchain firmware bench bench-board explore fuzz powercut powercut-real mutants bench-crypto crypto-campaign native clean
 
 demo: $(READY) $(if $(filter-out host,$(BOARD)),firmware)
 	@$(VENV)/bin/hanota demo --board $(BOARD)
@@ -81,6 +81,10 @@ powercut-real: $(READY)
 # The rig's long plan on the emulated Cortex-M3; on benches of your own: hanota rig run long --benches FILE.
 rig: $(READY) firmware
 	@$(VENV)/bin/hanota rig run long
+
+# Mutation testing of store and boot: every survivor is listed with its argument.
+mutants: $(READY)
+	@$(VENV)/bin/python -m tools.mutants
 
 # What a signature's verification costs: here, and in instructions on an emulated Cortex-M3.
 bench-crypto: $(READY)

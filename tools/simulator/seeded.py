@@ -29,23 +29,30 @@ class Bug:
     depth: int = 1
 
 
-class Patched(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Put into sys.meta_path: imports the bug's module with the bug in it."""
+class Replaced(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """On sys.meta_path before the module at ``path`` is imported: ``source`` takes its place."""
 
-    def __init__(self, bug: Bug):
-        self._name = bug.path.removesuffix(".py").replace("/", ".")
-        source = (layout.ROOT / bug.path).read_text()
-        if source.count(bug.line) != 1:
-            raise SystemExit(
-                f"{bug.name}: {bug.path} has {source.count(bug.line)} times {bug.line!r}, not once"
-            )
-        self._code = compile(source.replace(bug.line, bug.instead), bug.path, "exec")
+    def __init__(self, path: str, source: str):
+        self._name = path.removesuffix(".py").replace("/", ".")
+        self._code = compile(source, path, "exec")
 
     def find_spec(self, fullname, path, target=None):
         return importlib.util.spec_from_loader(fullname, self) if fullname == self._name else None
 
     def exec_module(self, module):
         exec(self._code, module.__dict__)
+
+
+class Patched(Replaced):
+    """Put into sys.meta_path: imports the bug's module with the bug in it."""
+
+    def __init__(self, bug: Bug):
+        source = (layout.ROOT / bug.path).read_text()
+        if source.count(bug.line) != 1:
+            raise SystemExit(
+                f"{bug.name}: {bug.path} has {source.count(bug.line)} times {bug.line!r}, not once"
+            )
+        super().__init__(bug.path, source.replace(bug.line, bug.instead))
 
 
 def hunt(bug: Bug) -> tuple[Bug, str | None]:

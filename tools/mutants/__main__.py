@@ -1,0 +1,79 @@
+"""``make mutants``: at least 90 % of the mutants are killed, and each that is not has an argument."""
+
+import time
+
+import click
+from rich.progress import Progress
+
+from tools.errors import Failed, UnusableArguments
+from tools.mutants import arguments, making, trying
+
+_LEAST = 0.9
+
+
+@click.command()
+@click.argument("modules", nargs=-1, metavar="[MODULE]...")
+@click.option("--jobs", type=click.IntRange(1, 64), default=2, show_default=True, help="Processes.")
+@click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="Only each n-th mutant.")
+@click.option(
+    "--simulate/--no-simulate", default=True, help="Survivors of the tests go through the simulator."
+)
+def main(modules: tuple[str, ...], jobs: int, every: int, simulate: bool) -> None:
+    """Try the mutants of MODULEs, paths of store and boot; by default all of them.
+
+    Exit 1 if fewer than 90 % are killed, if a survivor has no argument in tools/mutants/survivors.toml, or if
+    an argument has no survivor."""
+    unknown = sorted(set(modules) - set(trying.MODULES))
+    if unknown:
+        raise UnusableArguments(f"no module {unknown[0]!r}; there are: {', '.join(trying.MODULES)}")
+    started = time.monotonic()
+    trying.warm()
+    paths = modules or trying.MODULES
+    checks = ["the tests", "the simulator"][: 2 if simulate else 1]
+    for name, judge, seconds in zip(checks, trying.JUDGES, trying.SECONDS, strict=False):
+        if trying.judge(None, paths[0], judge, seconds) != trying.LIVES:
+            raise Failed(f"{name} fail on the code as it is: mutants would prove nothing")
+    argued = arguments.Arguments(arguments.FILE.read_text())
+    found = [mutant for path in paths for mutant in making.mutants(path)][::every]
+    # No thread of a progress bar may be alive when a process is forked.
+    with Progress(auto_refresh=False, transient=True) as progress:
+        bar = progress.add_task("mutants", total=len(found))
+
+        def done() -> None:
+            progress.advance(bar)
+            progress.refresh()
+
+        verdicts = list(trying.try_all(found, jobs, simulate, done))
+    survivors = [verdict.mutant for verdict in verdicts if not verdict.killed_by]
+    bare = [mutant for mutant in survivors if not argued.why(mutant)]
+    for path in paths:
+        _tell(path, [verdict for verdict in verdicts if verdict.mutant.path == path])
+    for mutant in sorted(survivors, key=lambda mutant: (mutant.path, mutant.number)):
+        click.echo(f"survives: {mutant}\n  {argued.why(mutant) or 'NO ARGUMENT'}")
+    unused = argued.unused(survivors, set(paths)) if simulate and every == 1 else []
+    for key in unused:
+        click.echo(f"argued, but does not survive: {key}")
+    share = 1 - len(survivors) / len(found)
+    click.echo(
+        f"{len(found)} mutants, {_count(verdicts, 'tests')} killed by the tests, "
+        f"{_count(verdicts, 'simulator')} by the simulator, {len(survivors)} survivors, "
+        f"{len(survivors) - len(bare)} of them argued: {share:.1%} killed, {time.monotonic() - started:.0f} s"
+    )
+    if bare:
+        click.echo("for tools/mutants/survivors.toml, unless a test can kill them:\n")
+        click.echo("\n".join(dict.fromkeys(arguments.entry(mutant) for mutant in bare)))
+    if share < _LEAST or bare or unused:
+        raise Failed("see above")
+
+
+def _count(verdicts: list[trying.Verdict], by: str) -> int:
+    return sum(verdict.killed_by == by for verdict in verdicts)
+
+
+def _tell(path: str, verdicts: list[trying.Verdict]) -> None:
+    survived = _count(verdicts, "")
+    click.echo(f"{path}: {len(verdicts)} mutants, {survived} survive")
+
+
+if __name__ == "__main__":
+    main()

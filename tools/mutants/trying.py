@@ -1,0 +1,169 @@
+"""Tries each mutant in a process of its own: it is forked, so what all of them need is imported once.
+
+The tests run first, the quickest judge; what they let live goes through a slice of the simulator. A mutant
+that never ends is stopped by its processor time, so a loaded machine judges as an idle one does.
+"""
+
+import contextlib
+import io
+import os
+import resource
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tools import layout
+from tools.mutants.making import Mutant
+from tools.simulator.seeded import Replaced
+
+# Each module's own tests come first, so most mutants end early.
+_PORTABLE = {
+    "firmware_agent/store/journal.py": "test_journal",
+    "firmware_agent/store/state.py": "test_journal",
+    "firmware_agent/store/slot_writer.py": "test_slot_writer",
+    "firmware_agent/store/app_settings.py": "test_app_settings",
+    "firmware_agent/store/image_writer.py": "test_firmware_store",
+    "firmware_agent/store/offer.py": "test_firmware_store",
+    "firmware_agent/store/firmware_store.py": "test_firmware_store",
+    "firmware_agent/boot.py": "test_boot",
+}
+MODULES = tuple(_PORTABLE)
+_ALL = (
+    "test_journal",
+    "test_slot_writer",
+    "test_firmware_store",
+    "test_boot",
+    "test_app_settings",
+    "test_anchor_rotation",
+    "test_block_path",
+)
+
+# Every story that ends another way, on a part with small units, then on the worst part there is.
+_SLICE = (
+    *(("256/16x8", story) for story in ("update", "replaced", "abort", "spoiled", "crash", "self-test")),
+    *(("256/16x8", story) for story in ("flicker", "relabelled", "choke", "bare", "rotation")),
+    *(("512/16x4-queued", story) for story in ("update", "replaced")),
+    ("4096/16x1", "update"),
+)
+
+_SECONDS = 8  # of processor time for the tests, which take about 2
+_SIMULATED_SECONDS = 240
+_MEMORY = 2 << 30
+
+LIVES, KILLED = 0, 1  # exit codes; anything else that a mutant ends with killed it, too
+
+
+@dataclass
+class Verdict:
+    """``killed_by``: "tests", "simulator", or "" if the mutant survived."""
+
+    mutant: Mutant
+    killed_by: str
+
+
+def tests_of(path: str) -> list[str]:
+    """The portable tests that a mutant of the module has to pass, its own first."""
+    names = [_PORTABLE[path], *(name for name in _ALL if name != _PORTABLE[path])]
+    files = [layout.ROOT / "tests/portable" / f"{name}.py" for name in names]
+    return [str(file) for file in files if file.exists()]
+
+
+def warm() -> None:
+    """Import here what every fork would import again: pytest's plugins, but nothing that a mutant is in."""
+    arguments = [
+        *tests_of(MODULES[0]),
+        "--collect-only",
+        "-qq",
+        "--target",
+        "cpython",
+        "-p",
+        "no:cacheprovider",
+    ]
+    with contextlib.redirect_stdout(io.StringIO()):
+        pytest.main(arguments)
+    for name in list(sys.modules):
+        if name.split(".")[0] in ("boards", "firmware_agent", "hal", "tests"):
+            del sys.modules[name]
+
+
+def pass_the_tests(path: str) -> int:
+    """LIVES if the tests pass."""
+    arguments = [*tests_of(path), "-x", "-q", "--target", "cpython", "-p", "no:cacheprovider"]
+    return LIVES if pytest.main(arguments) == pytest.ExitCode.OK else KILLED
+
+
+def pass_the_simulator(path: str) -> int:
+    """LIVES if every run of the slice does."""
+    from tools.simulator import stories
+    from tools.simulator.explorer import EVERY, Explorer
+
+    for geometry, story in _SLICE:
+        if story not in stories.STORIES:
+            raise LookupError(story)
+        share = EVERY if story == "update" else 0.3
+        explorer = Explorer(stories.STORIES[story], stories.GEOMETRIES[geometry], 0, (share,))
+        if explorer.explore().failures:
+            return KILLED
+    return LIVES
+
+
+JUDGES = (pass_the_tests, pass_the_simulator)
+SECONDS = (_SECONDS, _SIMULATED_SECONDS)
+
+
+def try_all(mutants: list[Mutant], jobs: int, simulate: bool, done: Callable[[], None]) -> Iterator[Verdict]:
+    """A verdict on each; ``done`` is called after each."""
+    survivors = []
+    for mutant, code in _forked(mutants, pass_the_tests, _SECONDS, jobs):
+        if code == LIVES:
+            survivors.append(mutant)
+        else:
+            yield Verdict(mutant, "tests")
+        done()
+    if not simulate:
+        yield from (Verdict(mutant, "") for mutant in survivors)
+        return
+    for mutant, code in _forked(survivors, pass_the_simulator, _SIMULATED_SECONDS, jobs):
+        yield Verdict(mutant, "" if code == LIVES else "simulator")
+        done()
+
+
+def judge(mutant: Mutant | None, path: str, check: Callable[[str], int], seconds: int) -> int:
+    """What ``check`` says in a fork of this process in which ``mutant`` stands in its module's place: LIVES
+    or another code. None: the module as it is."""
+    ((_, code),) = _forked([mutant or path], check, seconds, 1)
+    return code
+
+
+def _forked(subjects: list, check: Callable[[str], int], seconds: int, jobs: int) -> Iterator[tuple]:
+    """(subject, exit code or signal) as they end."""
+    waiting = list(reversed(subjects))
+    running: dict[int, Mutant | str] = {}
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            subject = waiting.pop()
+            running[_start(subject, check, seconds)] = subject
+        child, status = os.wait()
+        yield running.pop(child), status
+
+
+def _start(subject: Mutant | str, check: Callable[[str], int], seconds: int) -> int:
+    child = os.fork()
+    if child:
+        return child
+    code = KILLED
+    try:
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        if isinstance(subject, Mutant):
+            sys.meta_path.insert(0, Replaced(subject.path, subject.source))
+            subject = subject.path
+        code = check(subject)
+    finally:
+        # Nothing of the parent's is cleaned up twice; what was raised is told by the code.
+        os._exit(code)
