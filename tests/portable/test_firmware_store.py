@@ -607,6 +607,7 @@ def test_proof_is_the_digest_that_names_the_image():
         assert bench.store.proof == (FILE_HEADER + 13, image.data[13:45])
 
 
+# rule: resume-content
 def test_doubted_image_stays_until_the_other_one_is_accepted():
     image = Image("long")
     bench = Bench().at_factory()

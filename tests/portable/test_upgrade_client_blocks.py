@@ -359,6 +359,7 @@ def doubted(proof=PROOF, **settings):
     return rig
 
 
+# rule: resume-content
 def test_image_is_proven_by_a_few_bytes_before_a_download_goes_on():
     rig = doubted()
     request = rig.take()
@@ -377,6 +378,7 @@ def test_proof_in_pieces():
     assert rig.take().offset == 315 and len(rig.file) == 315
 
 
+# rule: resume-content
 def test_other_bytes_are_told_and_nothing_of_them_is_taken():
     for at in (0, 7, 31):
         rig = doubted()

@@ -131,6 +131,12 @@ CLIENT = {
             "Silabs; Espressif's known bugs",
         ),
         Rule(
+            "resume-content",
+            "A version that comes back with other bytes is not spliced: before a download goes on, a few "
+            "bytes of the signed head are fetched again and compared.",
+            "ours; a file replaced on the server",
+        ),
+        Rule(
             "duty-cycle",
             "A server whose radio has used up its duty cycle answers every request with WAIT_FOR_DATA: "
             "however often, that is no error.",
