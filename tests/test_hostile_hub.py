@@ -37,7 +37,7 @@ def test_a_minute_of_fuzzing_breaks_nothing_and_reaches_the_code(corpora):
     for name, campaign in campaigns.items():
         print(f"{name}: {campaign.executions} executions")
         assert campaign.failure is None, name
-        assert campaign.executions > len(targets.seeds(name)) + 20
+        assert campaign.executions > len(targets.seeds(name))
     inputs, modules = fuzz.reached(places)
     print(f"{inputs} inputs reach {fuzz.share(modules):.1f} %")
     assert fuzz.share(modules) >= fuzz.FLOOR

@@ -15,8 +15,26 @@ FRAMES_SEEDS = (
     b"\x02\x02\x03\x0d\x05\x04\x05\x02\x07\x02\x06\x05\x0d\x95\x02\x02",
     b"\x02\x02\x06\x05\x0b\x97\0\0\0\0\0\0\0\1\xc8\0\x04\x0a\x02\x08\x05\x04\x05\x02",
     b"\x05\x02\x04\x0a\x03\x81\x04\x08\x01\x0c\x19\x01\x05\x98\x02\x0b\x00\x04\x01\x00\x02\x00",
+    b"\x02\x02\x08\x14\x08\x1e\x04\x05\x02\x09\x0d\x04\x0f\x02",
     b"\x06\x07\x10" + b"\xff" * 16 + b"\x0e\x02\x02\x0c\x05\x00\x04\x00\x34\x12\x09\x0a\x00\x06",
 )
+_IDS = bytes(byte for one in range(13) for byte in (one, 0))
+_GENERAL = (
+    (0x00, _IDS),
+    (0x0C, b"\x00\x00\x20"),
+    (0x15, b"\x00\x00\x20"),
+    (0x11, b"\x00\x20"),
+    (0x13, b"\x00\x20"),
+    (0x02, b"\x06\x00\x30\x01"),
+    (0x03, b"\x04\x00\x42\x02ab"),
+    (0x05, b"\x06\x00\x30\x01"),
+    (0x06, b"\x00\x06\x00\x30\x00\x00\x10\x00"),
+    (0x08, b"\x00\x06\x00"),
+    (0x0A, b"\x00"),
+)
+# Address, active endpoints, descriptors and so on, asked of the device itself.
+_ZDO = ((0, 0), (1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (6, 0), (0x34, 0), (0x15, 0))
+_NETWORK = b"\x07\x34\x12\x01\x04\x01\x01\x19\x00\x00\x00\x00"
 
 
 class Input:
@@ -86,7 +104,7 @@ class Hostile:
         elif kind == 10:
             self._say(b"\x18", 0x0B, bytes((take.byte(), take.byte())))
         elif kind == 11:
-            self._say(b"\x00", take.byte(), take.some(), take.byte() % 3)
+            self._say(b"\x00", take.byte(), take.some(), (0x00, 0x19, 0x02)[take.byte() % 3])
         elif kind == 12:
             home.hear(linked(self._head(take.byte(), take.byte() << 8, 0, 0) + take.some()))
         elif kind == 13:
@@ -200,7 +218,15 @@ TARGETS = {"frames": frames, "files": files}
 def seeds(name: str) -> list[bytes]:
     """What a campaign starts from."""
     if name == "frames":
-        return [bytes((first,)) + seed for first in (0, 1) for seed in FRAMES_SEEDS] + [b"\x0f\x02\x02\x07"]
+        # First the time of the first query comes.
+        general = b"".join(
+            bytes((11, command, len(payload))) + payload + bytes((cluster,))
+            for cluster in (0, 1)
+            for command, payload in _GENERAL
+        )
+        network = b"".join(bytes((12, low, high, 12)) + _NETWORK for low, high in _ZDO)
+        asked = [b"\x00" + general[at : at + 120] for at in (0, 60)] + [b"\x00" + network, b"\x00" + general]
+        return asked + [bytes((first, 4, 5)) + seed for first in (0, 1, 0x0F) for seed in FRAMES_SEEDS]
     good = stories.upgrade(stories.NEW, stories.IMAGE_SIZE)
     plain = b"\x1e\xf1\xee\x0b" + good[4:]
     starts = [
