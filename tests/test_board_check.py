@@ -2,6 +2,10 @@
 
 import contextlib
 import itertools
+import json
+import os
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -10,8 +14,12 @@ from firmware_agent.store import state as states
 from hal.flash import FlashError
 from hal.sim.nor_flash import NorFlash
 from tests.portable.bench import Bench
+from tools import layout
 from tools.cli import main
 from tools.commands import board as command
+from tools.demo import images
+from tools.emulator.machine import Options
+from tools.emulator.state_dir import StateDir
 from tools.on_device import board_check
 
 
@@ -178,3 +186,49 @@ def test_the_command_s_exit_code(monkeypatch, passed, code):
     done = CliRunner().invoke(main, ["board", "check", "--port", "/dev/null"])
     assert done.exit_code == code, done.output
     assert "flash" in done.output and ("FAILED" in done.output) is not passed
+
+
+# In the place of the payload: the checks, on the board's own objects.
+_MAIN_CALL = '    sys.modules["boards.host.start"].main(sys.argv[1], runtime)\n'
+_CHECK_CALL = """\
+    from boards.host.board import Board
+
+    with open(sys.argv[1]) as file:
+        board = Board(json.load(file), runtime)
+    with open("tools/on_device/board_check.py") as file:
+        exec(file.read(), globals())
+    run(board, lambda *result: board.emit("checked", {"result": result}))
+"""
+
+
+def test_the_host_board_on_its_own_interpreter(tmp_path):
+    made = images.make(tmp_path)
+    state = StateDir(tmp_path / "device")
+    arguments = ["provision", "--state", str(state.path), "--factory", str(made.upgrade_file(1))]
+    done = CliRunner().invoke(main, [*arguments, "--manufacturer-key", str(made.public_key)])
+    assert done.exit_code == 0, done.output
+    source = state.main.read_text()
+    assert _MAIN_CALL in source
+    state.main.write_text(source.replace(_MAIN_CALL, _CHECK_CALL))
+    before = state.read_flash()
+    facts = {"parent": os.getpid(), "cause": "power-on", **Options().facts()}
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)  # as the emulator has it: the device polls
+    command = [sys.executable, "-m", "tools.emulator.launcher", str(state.path), json.dumps(facts)]
+    ran = subprocess.run(
+        [*command, "micropython", "256k"],
+        stdin=read_end,
+        capture_output=True,
+        text=True,
+        cwd=layout.ROOT,
+        timeout=60,
+        check=False,
+    )
+    os.close(read_end)
+    os.close(write_end)
+    lines = [line for line in ran.stderr.splitlines() if '"checked"' in line]
+    results = [json.loads(line)["result"] for line in lines]
+    assert [name for name, _, _ in results] == [name for name, _ in board_check.CHECKS], ran.stderr
+    assert [result for result in results if not result[1]] == []
+    assert state.read_flash() == before
+    assert state.counters()["erases"] == 2
