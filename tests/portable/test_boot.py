@@ -491,3 +491,25 @@ def test_recovery_refuses_what_is_older_than_the_security_counter():
     assert refusal(bench.download, V2) == reject.ROLLBACK
     # The very version that has rotted may come again.
     assert bench.download(V3) == COMPLETE
+
+
+def test_the_numbers_and_words_of_boot_are_what_its_documents_say():
+    # The events, the emulator and docs/store.md have them in words.
+    assert (boot.MAX_TRIAL_CRASHES, boot.MAX_TRIAL_BOOTS, boot.MAX_DOWNLOAD_CRASHES) == (3, 100, 5)
+    words = (boot.POWER_ON, boot.RESET, boot.WATCHDOG, boot.CRASH)
+    assert words == ("power-on", "reset", "watchdog", "crash")
+    assert boot.SLOT_NAMES == ("A", "B") and boot.NO_SLOT == -1
+
+
+def test_the_handover_says_what_was_decided_and_why():
+    bench = Bench(256, 16, 16, make_flash=CutFlash).at_factory()
+    handover = bench.power_on(boot.RESET)
+    assert (handover.cause, handover.reverted, handover.dropped) == (boot.RESET, 0, 0)
+    assert bench.store.device.file_version == handover.manifest.file_version
+    bench.download(V2, 800)
+    handover = bench.power_on(boot.WATCHDOG)
+    assert (handover.cause, handover.reverted, handover.dropped) == (boot.WATCHDOG, 0, 0)
+    spoil(bench, 0, 900)
+    raises(boot.NothingBoots, bench.power_on)
+    handover = boot.recover(bench.store, boot.CRASH)
+    assert (handover.cause, handover.reverted, handover.dropped) == (boot.CRASH, 0, 0)
