@@ -238,7 +238,7 @@ class Home:
             step = wait if quiet < 50 else _HOUR
             self.board.now += step
             waited += step
-            if waited - notified >= _HOUR:
+            if waited - notified >= 12 * _HOUR:
                 # What was refused before is looked at again only if the hub asks for it.
                 notified = waited
                 self.board.inbox += linked(self.hub.notify())

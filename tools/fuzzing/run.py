@@ -19,10 +19,10 @@ BUGS = {
         "if size == 0 or buf[at + 13 + size] < 0 or (size > end - at and 1 // 0):",
     ),
     "files": Bug(
-        "a header of any length",
+        "an image outside its file",
         "firmware_agent/protocol/upgrade_file.py",
-        "if not least <= length <= MAX_HEADER:",
-        "if not least <= length:",
+        "if length <= 0 or offset + length != self.size:",
+        "if length < 0:",
     ),
 }
 # What a hub's bytes reach first.
