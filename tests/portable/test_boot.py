@@ -513,3 +513,12 @@ def test_the_handover_says_what_was_decided_and_why():
     raises(boot.NothingBoots, bench.power_on)
     handover = boot.recover(bench.store, boot.CRASH)
     assert (handover.cause, handover.reverted, handover.dropped) == (boot.CRASH, 0, 0)
+
+
+def test_a_trial_is_the_secondary_slot_in_its_trial_and_nothing_else():
+    class Store:
+        secondary = 1
+
+    for state, slot, trial in ((states.TRIAL, 1, True), (states.TRIAL, 0, False), (states.READY, 1, False)):
+        Store.state = state_of(state)
+        assert boot.Handover(Store, slot, None, boot.RESET).trial is trial

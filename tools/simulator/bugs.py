@@ -42,6 +42,7 @@ _LOST = (
     ("the counter rises at install", _STORE, "        state.secondary_state = _state.STAGED\n", "        state.secondary_state = _state.STAGED\n        state.security_counter = self.manifest.sequence_number\n"),
     ("trust anchors change at install", _STORE, "        state.secondary_state = _state.STAGED\n", "        state.secondary_state = _state.STAGED\n        state.anchors = self.device.anchors.change(self.manifest, self.device.for_test).pack()\n", "rotation"),
     ("trust anchors never change", _STORE, "        state.anchors = trusted.pack()\n", "", "rotation"),
+    ("a record leaves its new anchors out", _JOURNAL, "views = self._pack(state, state.anchors != self._anchors)", "views = self._pack(state, False)", "rotation"),
     ("the counter does not rise", _STORE, "state.security_counter = max(state.security_counter, found.sequence_number)", "pass"),
     ("confirmed in RAM only", _STORE, "        state.rejected_reason = 0\n        state.clear_download()\n        self.commit()\n", "        state.rejected_reason = 0\n        state.clear_download()\n"),
     ("the confirmed slot stays the old one", _STORE, "        state.primary = self.running\n", ""),
