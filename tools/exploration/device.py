@@ -232,7 +232,8 @@ class Device:
     def _receive(self, frame: bytes, source: int, endpoint: int, broadcast: bool) -> None:
         target = 0xFFFF if broadcast else _ADDRESS
         head = struct.pack("<BBHHBBHH", 1, broadcast, source, target, endpoint, 1, 0x0019, 0x0104)
-        self._buf[: len(head) + len(frame)] = head + frame
+        # Behind the frame lies nothing of an earlier one that could be taken for its end.
+        self._buf[:] = (head + frame).ljust(len(self._buf), b"\xee")
         self.endpoint.handle_frame(self._buf, len(head) + len(frame))
 
     def _check_reply(self, kind: fr.Kind, broadcast: bool) -> None:
@@ -380,6 +381,8 @@ class Device:
         elif way == "tell":
             client.end.tell()
         elif way == "go on":
+            # Sizes are taken anew: what was asked for before the query counts no more.
+            watch.most = 0
             client.download.go_on()
         else:
             offset = watch.kept if way == "resume" else 0

@@ -234,8 +234,12 @@ class Watch:
     def written(self, data: bytes) -> None:
         """The client hands these bytes out as the next ones."""
         expect(self.downloading, "bytes without a download")
-        expect(0 < len(data) <= self.needed().size, f"{len(data)} bytes at once")
+        most = min(self.largest, UNIT - self.kept % UNIT, self.store_size - self.kept)
+        expect(0 < len(data) <= most, f"{len(data)} bytes at once")
         expect(data == fr.contents(self.store_image, self.kept, len(data)), "bytes of another file or place")
+        if self.open == fr.BLOCK_REQUEST:
+            # Answered, if by as much as an earlier request for this place asked for.
+            self.close()
         if self.open != fr.PAGE_REQUEST:
             self.most = 0
 
