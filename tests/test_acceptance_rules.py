@@ -100,6 +100,7 @@ CASES = {
     "trust anchors": Case(
         reject.WRONG_KEY_USAGE,
         file(manifest(new_anchor=Anchor(OTHER_KEY.public_key, FIRMWARE))),
+        trust(FIRMWARE),
     ),
     "header": Case(
         reject.HEADER_MISMATCH, file(header=dataclasses.replace(GOOD, file_version=stories.NEWER))
@@ -144,7 +145,7 @@ def lived(data, change=lambda device: None):
     with explorer.remembered_signatures():
         life = world.live(
             *(flash, GEOMETRY, rules, hub, boot.POWER_ON, {}),
-            lambda slot, found: change(rules),
+            lambda *booted: change(rules),
             random.Random(7),
         )
     return hub, life, memory
