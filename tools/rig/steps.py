@@ -136,8 +136,9 @@ async def _cut_update(
             confirmed = bool(events.since(begin, "confirmed"))
             bench.judge_cut(image.version if confirmed else before)
             since = len(events.events)
-            reached.clear()
             await bench.power_on()
+            # Not before: what was still on the wire may have come past the next offset, too.
+            reached.clear()
         told = events.wait_for("confirmed", step["timeout"], begin, file_version=image.version_text)
         await _while_going(offering, told)
         await bench.reports(hub, image.version)
