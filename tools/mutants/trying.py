@@ -83,9 +83,7 @@ def warm() -> None:
     ]
     with contextlib.redirect_stdout(io.StringIO()):
         pytest.main(arguments)
-    for name in list(sys.modules):
-        if name.split(".")[0] in ("boards", "firmware_agent", "hal", "tests"):
-            del sys.modules[name]
+    _forget_imports()
 
 
 def pass_the_tests(path: str) -> int:
@@ -149,6 +147,15 @@ def _forked(subjects: list, check: Callable[[str], int], seconds: int, jobs: int
         yield running.pop(child), status
 
 
+def _forget_imports() -> None:
+    """What the parent had imported of the device, and all that took names from it, is imported anew."""
+    for name in list(sys.modules):
+        if name.split(".")[0] in ("boards", "firmware_agent", "hal", "tests") or name.startswith(
+            "tools.simulator."
+        ):
+            del sys.modules[name]
+
+
 def _start(subject: Mutant | str, check: Callable[[str], int], seconds: int) -> int:
     child = os.fork()
     if child:
@@ -161,6 +168,7 @@ def _start(subject: Mutant | str, check: Callable[[str], int], seconds: int) -> 
         os.dup2(silence, 1)
         os.dup2(silence, 2)
         if isinstance(subject, Mutant):
+            _forget_imports()
             sys.meta_path.insert(0, Replaced(subject.path, subject.source))
             subject = subject.path
         code = check(subject)
