@@ -57,7 +57,7 @@ _LOST = (
     ("recovery writes where it looks for firmware", _BOOT, "store.running = NO_SLOT", "store.running = store.secondary", "bare"),
     ("a trial is for ever", _BOOT, "return state.primary, reject.CRASHED\n", "return secondary, 0\n", "crash"),
     ("a staged image does not boot", _BOOT, "        return secondary, 0\n", "        return state.primary, 0\n"),
-    ("the secondary boots whatever it is", _BOOT, "    if state.secondary_state != _state.TRIAL:\n        return state.primary, 0\n", ""),
+    ("an image that waits for permission boots", _BOOT, "return state.primary, reject.CRASHED if state.trial_crashes >= MAX_DOWNLOAD_CRASHES else 0", "return secondary, 0"),
     ("the payload is not hashed", _VERIFIER, "if self._hash.digest() != self._manifest.image_digest:", "if False:", "spoiled"),
     ("any key, any signature", _ACCEPTANCE, "case.envelope.signature, case.hook) is not True:", "case.envelope.signature, case.hook) is None:", "forged"),
     ("older is as good", _ACCEPTANCE, "if signed < case.device.security_counter:", "if False:", "relabelled"),

@@ -117,9 +117,11 @@ class Oracle:
             self._note(event, fields, past)
         if life.counter < past.counter:
             raise Violation(f"the security counter fell from {past.counter:#x} to {life.counter:#x}")
-        if life.counter > past.counter and life.counter != past.confirmed:
+        expected = past.confirmed or past.counter
+        if life.counter != expected:
+            went = "rose" if life.counter > expected else "did not rise"
             raise Violation(
-                f"the security counter rose to {life.counter:#x} with 0x{past.confirmed:08x} confirmed"
+                f"the security counter {went}: {life.counter:#x} with 0x{past.confirmed:08x} confirmed"
             )
         self._check_trust(life.trusted, past.confirmed)
         past.counter = life.counter
