@@ -110,19 +110,12 @@ async def _cut_update(
     costs: list[int] = []
     before = bench.version
 
-    seen = 0
-
-    def cut_if_due() -> None:
-        if offsets and seen >= offsets[0] and not reached.is_set():
+    def progress(offset: int, size: int) -> None:
+        bench.record.progress = offset / size
+        if offsets and offset >= offsets[0] and not reached.is_set():
             offsets.pop(0)
             bench.cut_now()
             reached.set()
-
-    def progress(offset: int, size: int) -> None:
-        nonlocal seen
-        seen = offset
-        bench.record.progress = offset / size
-        cut_if_due()
 
     async with bench.hub() as hub, _beside(hub.offer(image.path, progress)) as offering:
         moments: list[tuple[str, float]] = [("", 0.0)] * len(offsets) + late
@@ -146,7 +139,6 @@ async def _cut_update(
             await bench.power_on()
             # Not before: what was still on the wire may have come past the next offset, too.
             reached.clear()
-            cut_if_due()
         told = events.wait_for("confirmed", step["timeout"], begin, file_version=image.version_text)
         await _while_going(offering, told)
         await bench.reports(hub, image.version)
