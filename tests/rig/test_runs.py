@@ -3,7 +3,6 @@
 import asyncio
 import shlex
 import sys
-import time
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -65,28 +64,6 @@ async def rig(tmp_path, plan, benches, *arguments):
 def figures(suite, case):
     found = suite.findall("testcase")[case].findall("properties/property")
     return {one.get("name"): one.get("value") for one in found}
-
-
-def test_two_benches_side_by_side_each_with_its_hub(tmp_path):
-    # Power cuts are the smoke plan's and test_seeded_bugs': here they made the run's length a matter of luck.
-    plan = "[[step]]\ndo = 'update'\n"
-    plan += (
-        "[[step]]\ndo = 'hostile'\nframes = 60\n[[step]]\ndo = 'reboots'\ncount = 1\n[[step]]\ndo = 'trace'\n"
-    )
-    benches = EMULATED.format(name="left", hub="zigpy") + EMULATED.format(name="right", hub="own")
-    began = time.monotonic()
-    code, output, errors, suites = asyncio.run(rig(tmp_path, plan, benches))
-    assert code == 0, output + errors
-    assert list(suites) == ["left", "right"]
-    for suite in suites.values():
-        assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("4", "0", "0")
-        # This board does not tell its flash operations, and the report says so.
-        assert suite.get("skipped") == "1"
-        assert figures(suite, 0)["bytes fetched twice"] == "0"
-        assert figures(suite, 1)["hostile frames"] == "60"
-    page = (tmp_path / "out" / "report.html").read_text()
-    assert "2 of 2 benches passed" in page
-    print(f"two benches in {time.monotonic() - began:.0f} s")
 
 
 def test_a_board_on_a_desk(tmp_path):
