@@ -204,7 +204,8 @@ class FirmwareStore:
     @property
     def proof(self):
         """By what a server shows that it still has this image: see ImageWriter.proof()."""
-        return self._image.proof(self.manifest)
+        state = self.state
+        return self._image.proof(None if self._tentative or not state.accepted else state.identity)
 
     def doubt(self):
         """The server has another image under the same ids: take it from the file's first byte, and keep what
@@ -419,11 +420,8 @@ class FirmwareStore:
     def _recheck(self):
         """The secondary slot's Manifest, if it is the image that was accepted; else None."""
         found = self.check_slot(self.secondary)
-        if found.digest != self.state.identity:
-            return None
-        if found.head_length + found.payload_length != self.state.image_length:
-            return None
-        return found
+        same = found.digest == self.state.identity
+        return found if same and found.head_length + found.payload_length == self.state.image_length else None
 
     def _admit(self, head, n):
         """The image's head is complete: accept it and journal that. The slot to write, or None to restart."""

@@ -70,13 +70,11 @@ class ImageWriter:
         """Bytes of the image taken so far."""
         return self._head_fill if self._writer is None else self._writer.position
 
-    def proof(self, accepted):
+    def proof(self, identity):
         """(file offset, at most PROOF_SIZE bytes) by which a server shows that it still has this image; None
-        while too little of it came to name it. accepted: its Manifest, or None."""
-        if accepted:
-            known = accepted.digest
-        else:
-            known = self._head[PROOF_AT : min(PROOF_AT + PROOF_SIZE, self._head_fill)]
+        while too little of it came to name it. identity: the digest of its manifest if it was accepted, or
+        None."""
+        known = identity or self._head[PROOF_AT : min(PROOF_AT + PROOF_SIZE, self._head_fill)]
         return (self.image_offset + PROOF_AT, bytes(known)) if known else None
 
     def write(self, data, start, length):

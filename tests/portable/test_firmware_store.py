@@ -608,6 +608,21 @@ def test_proof_is_the_digest_that_names_the_image():
 
 
 # rule: resume-content
+def test_accepted_image_has_its_proof_before_a_byte_of_it_is_on_flash():
+    bench = running()
+    bench.store.start(V2.offer())
+    bench.feed(V2, V2.head_length)
+    bench.flash.power_on()
+    bench.flash.arm(1, NOTHING)
+    raises(PowerCut, bench.feed, V2)
+    cut(bench)
+    assert bench.store.resume() == FILE_HEADER and bench.store.state.durable == 0
+    assert bench.store.proof == (FILE_HEADER + 13, V2.data[13:45]), "the hub may have another one by now"
+    bench.store.doubt()
+    assert bench.store.proof is None
+
+
+# rule: resume-content
 def test_doubted_image_stays_until_the_other_one_is_accepted():
     image = Image("long")
     bench = Bench().at_factory()
