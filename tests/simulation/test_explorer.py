@@ -7,7 +7,7 @@ import pytest
 
 from hal.flash import FlashError
 from tools import layout
-from tools.simulator import cut_picture, stories, world
+from tools.simulator import cut_picture, stories
 from tools.simulator.bugs import BUGS
 from tools.simulator.cells import FLICKERING, UNSTABLE, Part
 from tools.simulator.explorer import (
@@ -18,10 +18,9 @@ from tools.simulator.explorer import (
     SOME_AGAIN,
     WRONG,
     Explorer,
-    factory_flash,
 )
 from tools.simulator.flash import ERASE, PROGRAM, Geometry, ObservedFlash, Operation, outcomes, torn
-from tools.simulator.oracle import Oracle, Past, Violation
+from tools.simulator.oracle import FALLBACK, Oracle, Violation
 from tools.simulator.seeded import hunt
 
 SMALL = "256/16x8"
@@ -62,7 +61,7 @@ def test_there_are_at_least_40_seeded_bugs():
 
 def test_a_failure_replays_from_its_line(monkeypatch):
     monkeypatch.setattr(
-        Oracle, "at_cut", lambda self, memory, past: (_ for _ in ()).throw(Violation("as told"))
+        Oracle, "at_cut", lambda self, memory, past: (_ for _ in ()).throw(Violation("as told", FALLBACK))
     )
     explorer = Explorer(stories.STORIES["update"], stories.GEOMETRIES[SMALL], 7, (EVERY, EACH))
     (failure, *_) = explorer.explore().failures
@@ -98,68 +97,6 @@ def test_the_observer_sees_each_operation_before_it_happens():
     flash.writeblocks(1, bytes(16), 0)
     flash.ioctl(6, 1)
     assert seen == [(PROGRAM, 256, b"\xff" * 16), (ERASE, 256, bytes(16))]
-
-
-class TestOracle:
-    geometry = stories.GEOMETRIES[SMALL]
-    images = {
-        version: stories.image(version, stories.IMAGE_SIZE) for version in (stories.FACTORY, stories.NEW)
-    }
-
-    def test_it_knows_the_image_by_its_bytes(self):
-        memory = factory_flash(self.geometry, stories.IMAGE_SIZE)
-        oracle = Oracle(self.geometry, self.images)
-        assert oracle.intact(memory, 0) == stories.FACTORY and oracle.intact(memory, 1) is None
-        memory[self.geometry.slot(0).start + 700] ^= 1
-        assert oracle.intact(memory, 0) is None
-        with pytest.raises(Violation, match="nobody approved"):
-            oracle.at_boot(memory, 0, stories.FACTORY, False, Past())
-        with pytest.raises(Violation, match="no whole"):
-            oracle.at_cut(bytes(memory), Past())
-
-    def test_the_counter_must_not_rise_without_a_confirmation(self):
-        oracle = Oracle(self.geometry, self.images)
-        trusted = stories.trusted_with(stories.FACTORY, False)
-        life = world.Life(
-            world.SETTLED, 0, stories.FACTORY, False, stories.NEW, trusted_before=trusted, trusted=trusted
-        )
-        with pytest.raises(Violation, match="rose"):
-            oracle.at_end_of_life(life, Past())
-        life.counter = 1
-        with pytest.raises(Violation, match="fell"):
-            oracle.at_end_of_life(life, Past())
-
-    def test_what_runs_for_good_was_on_trial_before(self):
-        oracle = Oracle(self.geometry, self.images)
-        memory = factory_flash(self.geometry, stories.IMAGE_SIZE)
-        start = self.geometry.slot(1).start
-        image = self.images[stories.NEW]
-        memory[start : start + len(image)] = image
-        past = Past()
-        with pytest.raises(Violation, match="for good"):
-            oracle.at_boot(memory, 1, stories.NEW, False, past)
-        oracle.at_boot(memory, 1, stories.NEW, True, past)
-        assert past.confirmed == stories.FACTORY
-        # The confirming record was whole, and the power went before the device could say so.
-        oracle.at_boot(memory, 1, stories.NEW, False, past)
-        assert past.confirmed == stories.NEW
-
-    def test_trust_anchors_go_with_the_confirmed_image(self):
-        oracle = Oracle(self.geometry, self.images, rotates=True)
-        old = stories.trusted_with(stories.FACTORY, True)
-        new = stories.trusted_with(stories.NEW, True)
-        assert len(old) == 1 and len(new) == 2 and len(stories.trusted_with(stories.NEWER, True)) == 1
-        life = world.Life(world.SETTLED, 0, stories.FACTORY, False, stories.FACTORY, old, new)
-        with pytest.raises(Violation, match="trusts"):
-            oracle.at_end_of_life(life, Past())
-        life.trusted_before, life.trusted = new, old
-        with pytest.raises(Violation, match="trusts"):
-            oracle.at_end_of_life(life, Past())
-        life.trusted_before = []
-        with pytest.raises(Violation, match="nobody"):
-            oracle.at_end_of_life(life, Past())
-        life.trusted_before = old
-        oracle.at_end_of_life(life, Past())
 
 
 def test_the_sweep_covers_every_kind_of_part():
@@ -266,7 +203,7 @@ def test_the_picture_shows_every_first_cut_and_what_it_became():
 
 def test_a_failed_cut_is_seen_in_the_picture(monkeypatch):
     monkeypatch.setattr(
-        Oracle, "at_cut", lambda self, memory, past: (_ for _ in ()).throw(Violation("as told"))
+        Oracle, "at_cut", lambda self, memory, past: (_ for _ in ()).throw(Violation("as told", FALLBACK))
     )
     tally = Explorer(stories.STORIES["update"], stories.GEOMETRIES[SMALL]).explore()
     assert WRONG in {cut.became for cut in tally.cuts}

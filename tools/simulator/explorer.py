@@ -16,6 +16,7 @@ from firmware_agent.trust import p256
 from firmware_agent.trust.acceptance import Device
 from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors
 from tools import envelope
+from tools.simulator import oracle as judge
 from tools.simulator import stories, world
 from tools.simulator.cells import Part
 from tools.simulator.flash import Geometry, Left, ObservedFlash, Operation, outcomes
@@ -41,6 +42,7 @@ class Failure:
     seed: int
     path: Path
     text: str
+    rule: str
 
     @property
     def replay(self) -> str:
@@ -161,6 +163,7 @@ class Explorer:
         shares: tuple[float, ...] = (EVERY,),
         size: int = stories.IMAGE_SIZE,
         most_failures: int = 1,
+        rules: frozenset[str] = judge.RULES,
     ):
         self.tally = Tally()
         self._story = story
@@ -170,7 +173,7 @@ class Explorer:
         self._size = size
         versions = (stories.FACTORY, stories.NEW, stories.NEWER)
         approved = {version: story.image(version, size) for version in versions}
-        self._oracle = Oracle(geometry, approved, story.refused_in_download, story.rotates)
+        self._oracle = Oracle(geometry, approved, story.refused_in_download, story.rotates, rules)
         self._rules = device_rules(geometry)
         self._most_failures = most_failures
         self._seen: set = set()
@@ -225,18 +228,20 @@ class Explorer:
             for _, life in self._lives(memory, hub, past, path, bool(path), None):
                 assert life is not None
         except Violation as violation:
-            self._fail(path, str(violation))
+            self._fail(path, str(violation), violation.rule)
         except world.NeverSettles:
-            self._fail(path, "it goes on for hours and never settles")
+            self._fail(path, "it goes on for hours and never settles", judge.SETTLES)
         except RecursionError:
             raise
         except Exception as error:  # noqa: BLE001  whatever the device raises is a finding
-            self._fail(path, f"the device raised {type(error).__name__}: {error}")
+            self._fail(path, f"the device raised {type(error).__name__}: {error}", judge.RAISES_NOTHING)
         self.tally.most_boots = max(self.tally.most_boots, past.boots)
         self.tally.most_twice = max(self.tally.most_twice, past.twice)
 
-    def _fail(self, path: Path, text: str) -> None:
-        self.tally.failures.append(Failure(self._story.name, str(self._geometry), self._seed, path, text))
+    def _fail(self, path: Path, text: str, rule: str) -> None:
+        if rule in self._oracle.rules:
+            failure = Failure(self._story.name, str(self._geometry), self._seed, path, text, rule)
+            self.tally.failures.append(failure)
 
     def _lives(self, memory, hub, past, path, cut_before, stop):
         """Yields (number, Life) for each life until all is quiet.
@@ -262,7 +267,8 @@ class Explorer:
             def booted(slot, manifest, trial):
                 start = self._geometry.slot(slot).start
                 if memory.is_unsure(start, start + manifest.head_length + manifest.payload_length):
-                    raise Violation(f"slot {slot} runs from cells that may read otherwise")
+                    text = f"slot {slot} runs from cells that may read otherwise"
+                    self._oracle.broken(judge.SURE, text)
                 self._oracle.at_boot(memory, slot, manifest.file_version, trial, past)
 
             try:
@@ -294,6 +300,8 @@ class Explorer:
                 self._oracle.fetched(hub, past, cut_before)
             self._oracle.at_end_of_life(life, past)
             yield number, life
+            if past.boots > judge.MOST_BOOTS:
+                return  # where nobody judges that
             if life.end == world.SETTLED and settled:
                 # What holds only until the power goes is no end: so it was switched off and on once more.
                 self._oracle.at_end(life, past, self._story)
@@ -340,7 +348,7 @@ class Explorer:
                         server.served = []
                         server.kinds = []
                 except Violation as violation:
-                    self._fail((*path, cut), str(violation))
+                    self._fail((*path, cut), str(violation), violation.rule)
                 self._oracle.at_cut_of_life(life_events, then)
                 self._run(after, server, then, (*path, cut))
                 became = SOME_AGAIN if then.twice else NOTHING_AGAIN

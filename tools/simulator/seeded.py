@@ -55,9 +55,10 @@ class Patched(Replaced):
         super().__init__(bug.path, source.replace(bug.line, bug.instead))
 
 
-def hunt(bug: Bug) -> tuple[Bug, str | None]:
-    """The bug, and the first failure that it caused; None if nothing noticed it."""
-    command = [sys.executable, "-m", "tools.simulator.seeded", bug.name]
+def hunt(bug: Bug, without: str = "") -> tuple[Bug, str | None]:
+    """The bug, and the first failure that it caused; None if nothing noticed it. without: a rule of the
+    oracle that is not judged by."""
+    command = [sys.executable, "-m", "tools.simulator.seeded", bug.name, without]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=_SECONDS, check=False, cwd=layout.ROOT
     )
@@ -69,20 +70,22 @@ def hunt(bug: Bug) -> tuple[Bug, str | None]:
 
 
 def main() -> None:
-    """``python -m tools.simulator.seeded NAME``: exit code 3 and the failure if it is caught, 0 if not."""
+    """``python -m tools.simulator.seeded NAME [RULE]``: exit code 3 and the failure if caught, 0 if not;
+    RULE is not judged by."""
     from tools.simulator.bugs import BUGS as bugs
 
     (bug,) = [bug for bug in bugs if bug.name == sys.argv[1]]
     sys.meta_path.insert(0, Patched(bug))
-    from tools.simulator import stories
+    from tools.simulator import oracle, stories
     from tools.simulator.explorer import EACH, EVERY, Explorer
 
+    rules = oracle.RULES - set(sys.argv[2:])
     shares = (EVERY, EACH)[: bug.depth]
     for story in bug.stories.split():
         for geometry in bug.geometries.split():
-            tally = Explorer(stories.STORIES[story], stories.GEOMETRIES[geometry], 0, shares).explore()
-            for failure in tally.failures:
-                print(f"{failure.text}: {failure.replay}")
+            chosen = stories.STORIES[story], stories.GEOMETRIES[geometry]
+            for failure in Explorer(*chosen, 0, shares, rules=rules).explore().failures:
+                print(f"{failure.rule}: {failure.text}: {failure.replay}")
                 raise SystemExit(_CAUGHT)
 
 
