@@ -47,7 +47,15 @@ for n in range(4096 // {size} + 1):
     stepped += 1
     for i in range(len(STEPS)):
         parts[i] += instructions(STEPS[i][1], path)[1] - empty
+gc.disable()
+allocated = before = 0
+for n in range(4096 // {size}):
+    path.serve()
+    before = gc.mem_alloc()
+    read()
+    allocated += gc.mem_alloc() - before
 print(whole[0] // whole[1])
+print(allocated)
 for i in range(len(STEPS)):
     print(STEPS[i][0], parts[i] // stepped)
 """
@@ -55,9 +63,11 @@ for i in range(len(STEPS)):
 
 @dataclass(frozen=True)
 class Cost:
-    """Instructions for one block: of the whole way, and of its steps by name."""
+    """Instructions for one block: of the whole way, and of its steps by name. allocated: bytes of heap, by
+    all blocks of an erase unit; its erase and its record are among them."""
 
     whole: int
+    allocated: int
     steps: dict[str, int]
 
 
@@ -70,9 +80,9 @@ def measure(viper: bool, size: int = BLOCK) -> Cost:
     }
     files = romfs.compiled_all(sources, _ARCHITECTURE)
     with emulated_cpu.Machine(emulated_cpu.CORTEX_M3, files) as machine:
-        first, *rest = machine.run(_ON_DEVICE.format(viper=viper, size=size)).split("\n")
+        whole, allocated, *rest = machine.run(_ON_DEVICE.format(viper=viper, size=size)).split("\n")
     steps = (line.rpartition(" ") for line in rest if line)
-    return Cost(int(first), {name: int(count) for name, _, count in steps})
+    return Cost(int(whole), int(allocated), {name: int(count) for name, _, count in steps})
 
 
 def table(plain: Cost, viper: Cost) -> Table:
@@ -84,6 +94,8 @@ def table(plain: Cost, viper: Cost) -> Table:
         shown.add_row(name, f"{plain.steps[name]:,}", f"{viper.steps[name]:,}")
     shown.add_section()
     shown.add_row("from frame to flash to request", f"{plain.whole:,}", f"{viper.whole:,}")
+    shown.add_section()
+    shown.add_row("bytes allocated in an erase unit", f"{plain.allocated:,}", f"{viper.allocated:,}")
     return shown
 
 

@@ -19,7 +19,7 @@ from rich.table import Table
 from zigpy.zcl.foundation import Status
 
 from firmware_agent.boot import CRASH, WATCHDOG
-from tools import firmware, keys, layout, romfs
+from tools import bench_start, firmware, keys, layout, romfs
 from tools.demo import images as demo_images
 from tools.demo.device import HOST, Device
 from tools.demo.images import V1, V2, Images
@@ -169,6 +169,8 @@ async def measure(board: str, console: Console) -> Table:
         ("payload: that and the application", f"{payload:,} bytes"),
     ):
         table.add_row(what, value)
+    table.add_section()
+    bench_start.add_rows(table, bench_start.measure())
     return table
 
 

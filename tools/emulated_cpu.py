@@ -141,36 +141,18 @@ def run_make(directory: Path, variables: dict[str, str], log: Path) -> None:
         raise Failed(f"make failed in {directory}; the whole log is {log}:\n{last}")
 
 
-class Machine:
-    """A processor, switched on, with ``files`` (path: contents) mounted read-only at /rom.
+class Repl:
+    """A QEMU process whose console, its standard input and output, is MicroPython's raw REPL.
 
-    ``counting``  count instructions; without it about ten times as fast
+    name: for messages. Whoever makes one calls enter() before run().
     """
 
-    def __init__(self, cpu: Cpu, files: dict[str, bytes], counting: bool = True):
-        elf = firmware(cpu)
-        self._name = f"the emulated {cpu.name}"
-        self._directory = tempfile.TemporaryDirectory(prefix="hanota-cpu-")
-        image = Path(self._directory.name) / "rom"
-        image.write_bytes(romfs.write(files))
-        command = [
-            *(cpu.qemu, "-machine", cpu.machine, *cpu.qemu_options, "-kernel", str(elf)),
-            *("-nographic", "-monitor", "none", "-serial", "stdio", "-semihosting"),
-            *("-device", f"loader,file={image},addr={cpu.rom_address:#x},force-raw=on"),
-            *(("-icount", "shift=0") if counting else ()),
-        ]
+    def __init__(self, name: str, command: list[str]):
+        self._name = name
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
         )
         self._said = b""
-        try:
-            self._write(b"\r\x01")
-            self._read_until(b"raw REPL; CTRL-B to exit\r\n>", 30)
-            size = image.stat().st_size
-            self.run(_SETUP.format(address=cpu.rom_address, size=size, clock=cpu.clock, tick=cpu.tick))
-        except BaseException:
-            self.close()
-            raise
 
     def __enter__(self):
         return self
@@ -179,15 +161,17 @@ class Machine:
         self.close()
 
     def close(self) -> None:
+        """Off."""
         self._process.kill()
         self._process.wait()
-        self._directory.cleanup()
+
+    def enter(self, keys: bytes, timeout: float = 30) -> None:
+        """Type ``keys``, which lead to the raw REPL."""
+        self._write(keys)
+        self._read_until(b"raw REPL; CTRL-B to exit\r\n>", timeout)
 
     def run(self, code: str, timeout: float = 300) -> str:
-        """What ``code`` prints. Failed, with the machine's own words, if it raises or takes too long.
-
-        ``instructions(function, *arguments)`` is there: (the result, how many instructions it took).
-        """
+        """What ``code`` prints. Failed, with the machine's own words, if it raises or takes too long."""
         # Only a run to the very end prints it, and nothing else can look like it.
         token = secrets.token_hex(8)
         self._write(code.encode() + f"\nprint('{token}')\n".encode() + b"\x04")
@@ -218,3 +202,36 @@ class Machine:
                 self._said += data
         said, _, self._said = self._said.partition(end)
         return said + end
+
+
+class Machine(Repl):
+    """A processor, switched on, with ``files`` (path: contents) mounted read-only at /rom.
+
+    ``counting``  count instructions; without it about ten times as fast
+
+    What runs has ``instructions(function, *arguments)``: (the result, how many instructions it took).
+    """
+
+    def __init__(self, cpu: Cpu, files: dict[str, bytes], counting: bool = True):
+        elf = firmware(cpu)
+        self._directory = tempfile.TemporaryDirectory(prefix="hanota-cpu-")
+        image = Path(self._directory.name) / "rom"
+        image.write_bytes(romfs.write(files))
+        command = [
+            *(cpu.qemu, "-machine", cpu.machine, *cpu.qemu_options, "-kernel", str(elf)),
+            *("-nographic", "-monitor", "none", "-serial", "stdio", "-semihosting"),
+            *("-device", f"loader,file={image},addr={cpu.rom_address:#x},force-raw=on"),
+            *(("-icount", "shift=0") if counting else ()),
+        ]
+        super().__init__(f"the emulated {cpu.name}", command)
+        try:
+            self.enter(b"\r\x01")
+            size = image.stat().st_size
+            self.run(_SETUP.format(address=cpu.rom_address, size=size, clock=cpu.clock, tick=cpu.tick))
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        super().close()
+        self._directory.cleanup()

@@ -30,12 +30,17 @@ _TAKEN = ("main", "firmware_agent", "hal")
 
 def build(app_dir: Path) -> bytes:
     """The ROMFS image of the application in ``app_dir``."""
+    return write(compiled_all(sources(app_dir)))
+
+
+def sources(app_dir: Path) -> dict[str, bytes]:
+    """What a payload is made of, before it is compiled."""
     package_dir = find_package(app_dir)
-    sources = _package_files(package_dir)
+    found = _package_files(package_dir)
     for name in layout.updatable_files():
-        sources[name] = (layout.ROOT / name).read_bytes()
-    sources["main.py"] = MAIN.format(package=package_dir.name).encode()
-    return write(compiled_all(sources))
+        found[name] = (layout.ROOT / name).read_bytes()
+    found["main.py"] = MAIN.format(package=package_dir.name).encode()
+    return found
 
 
 def find_package(app_dir: Path) -> Path:

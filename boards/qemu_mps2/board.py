@@ -75,7 +75,7 @@ class _Link:
 
     def write(self, buf, n):
         """Send buf[:n]; returns when the UART has taken it all."""
-        self._uart.write(memoryview(buf)[:n])
+        self._uart.write(buf, n)  # type: ignore[call-arg]  # MicroPython's, and allocates nothing
 
     def wait(self, milliseconds):
         """Until something came, at most this long; the processor sleeps."""

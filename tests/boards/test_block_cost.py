@@ -16,6 +16,7 @@ def test_a_block_costs_no_more_than_it_did(capsys):
         )
     assert viper.whole < MOST_WITH_MACHINE_CODE
     assert plain.whole < MOST_PLAIN
+    assert plain.allocated == viper.allocated == 0
     # The steps are the whole way, but for the agent's own calls in between.
     for cost in (plain, viper):
         assert 0.9 * cost.whole < sum(cost.steps.values()) < 1.1 * cost.whole

@@ -18,7 +18,7 @@ from tools.emulator.machine import Life, Machine, Options
 from tools.emulator.state_dir import StateDir
 from tools.errors import Failed
 
-_QEMU = "qemu-system-arm"
+QEMU = "qemu-system-arm"
 
 
 class QemuMps2Machine(Machine):
@@ -33,13 +33,13 @@ class QemuMps2Machine(Machine):
 
     async def start(self, cause: str) -> Life:
         """``cause`` is not told: the chip knows it."""
-        toolchain.require(_QEMU)
-        self._put_facts()
+        toolchain.require(QEMU)
+        put_facts(self._memory, self._options)
         console, console_inside = socket.socketpair()
         link, link_inside = socket.socketpair()
         with console_inside, link_inside:
             process = await asyncio.create_subprocess_exec(
-                _QEMU,
+                QEMU,
                 *self._arguments(console_inside.fileno(), link_inside.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=[console_inside.fileno(), link_inside.fileno(), self._lock],
@@ -57,28 +57,27 @@ class QemuMps2Machine(Machine):
             self._shown = shown
             self._state.screen.write_bytes(shown)
 
-    def _put_facts(self) -> None:
-        facts = {**self._options.facts(), "entropy": int.from_bytes(os.urandom(3), "little")}
-        put_page(self._memory, mm.FACTS, json.dumps(facts).encode())
-        heap = self._options.heap
-        size = int(heap.rstrip("km")) << {"k": 10, "m": 20}.get(heap[-1], 0)
-        at = mm.WORLD + mm.REG_HEAP_SIZE
-        self._memory[at : at + 4] = size.to_bytes(4, "little")
-
     def _arguments(self, console: int, link: int) -> list[str]:
-        backing = str(self._state.flash.resolve()).replace(",", ",,")
         return [
-            *("-object", f"memory-backend-file,id=psram,size={mm.PSRAM_SIZE},share=on,mem-path={backing}"),
-            *("-machine", "mps2-an385,memory-backend=psram"),
-            *("-nodefaults", "-display", "none"),
-            # The machine has a network chip, and QEMU warns if it leads nowhere; this one reaches nothing.
-            *("-nic", "user,restrict=on,model=lan9118"),
+            *chip_arguments(self._state),
             *("-chardev", f"socket,id=console,fd={console}", "-serial", "chardev:console"),
             *("-chardev", f"socket,id=han,fd={link}", "-serial", "chardev:han"),
-            # Only for the exit code: the firmware opens no files by it.
-            *("-semihosting-config", "enable=on,target=native"),
-            *("-kernel", str(self._state.firmware.resolve())),
         ]
+
+
+def chip_arguments(state: StateDir) -> list[str]:
+    """QEMU's arguments for the chip and its memory; the serial ports are left to the caller."""
+    backing = str(state.flash.resolve()).replace(",", ",,")
+    return [
+        *("-object", f"memory-backend-file,id=psram,size={mm.PSRAM_SIZE},share=on,mem-path={backing}"),
+        *("-machine", "mps2-an385,memory-backend=psram"),
+        *("-nodefaults", "-display", "none"),
+        # The machine has a network chip, and QEMU warns if it leads nowhere; this one reaches nothing.
+        *("-nic", "user,restrict=on,model=lan9118"),
+        # Only for the exit code: the firmware opens no files by it.
+        *("-semihosting-config", "enable=on,target=native"),
+        *("-kernel", str(state.firmware.resolve())),
+    ]
 
 
 def put_page(memory, offset: int, data: bytes) -> None:
@@ -86,3 +85,12 @@ def put_page(memory, offset: int, data: bytes) -> None:
     if len(data) >= mm.PAGE:
         raise Failed(f"{len(data)} bytes do not fit into a page of the emulated board")
     memory[offset : offset + mm.PAGE] = data + bytes(mm.PAGE - len(data))
+
+
+def put_facts(memory, options: Options) -> None:
+    """What the board is told of its next start, into the PSRAM."""
+    facts = {**options.facts(), "entropy": int.from_bytes(os.urandom(3), "little")}
+    put_page(memory, mm.FACTS, json.dumps(facts).encode())
+    size = int(options.heap.rstrip("km")) << {"k": 10, "m": 20}.get(options.heap[-1], 0)
+    at = mm.WORLD + mm.REG_HEAP_SIZE
+    memory[at : at + 4] = size.to_bytes(4, "little")
