@@ -100,17 +100,58 @@ class PortableSource:
         self.heap = value
 
 
-class MicroPythonFile(pytest.File):
-    """Collects one file's functions, and owns the process that runs them."""
+class PortableFile(pytest.File):
+    """One file's functions, as items of another interpreter than this one."""
 
-    process = None
+    item: type["PortableItem"]
 
     def collect(self):
         try:
             self.source = PortableSource(self.path)
         except (ValueError, SyntaxError) as error:
             raise self.CollectError(str(error)) from error
-        return [MicroPythonItem.from_parent(self, function_name=name) for name in self.source.functions]
+        return [self.item.from_parent(self, function_name=name) for name in self.source.functions]
+
+
+class PortableItem(pytest.Item):
+    """One function; ``where``: what stands in brackets behind its name."""
+
+    # Not "function": pytest takes an item's attribute of that name for the function itself.
+    def __init__(self, *, function_name, where, **kwargs):
+        super().__init__(name=f"{function_name}[{where}]", **kwargs)
+        self.function_name = function_name
+
+    def reportinfo(self):
+        return self.path, self.parent.source.functions[self.function_name] - 1, self.name
+
+    def judge(self, result, place):
+        """Pass or fail by what the other interpreter reported."""
+        self.user_properties.append((f"seconds_on_{place}", result["seconds"]))
+        if not result["ok"]:
+            raise MicroPythonFailure(result["traceback"])
+
+    def repr_failure(self, excinfo):
+        if isinstance(excinfo.value, MicroPythonFailure):
+            return with_source_lines(str(excinfo.value))
+        return super().repr_failure(excinfo)
+
+
+class MicroPythonItem(PortableItem):
+    def __init__(self, **kwargs):
+        super().__init__(where="micropython", **kwargs)
+
+    def runtest(self):
+        result, output = self.parent.result_of(self.function_name)
+        if output:
+            self.add_report_section("call", "output on MicroPython", output)
+        self.judge(result, "micropython")
+
+
+class MicroPythonFile(PortableFile):
+    """Collects one file's functions, and owns the process that runs them."""
+
+    item = MicroPythonItem
+    process = None
 
     def result_of(self, name):
         """The runner's report on one function; starts the process for all selected ones at the first call."""
@@ -123,29 +164,6 @@ class MicroPythonFile(pytest.File):
         if self.process is not None:
             self.process.stop()
             self.process = None
-
-
-class MicroPythonItem(pytest.Item):
-    # Not "function": pytest takes an item's attribute of that name for the function itself.
-    def __init__(self, *, function_name, **kwargs):
-        super().__init__(name=f"{function_name}[micropython]", **kwargs)
-        self.function_name = function_name
-
-    def reportinfo(self):
-        return self.path, self.parent.source.functions[self.function_name] - 1, self.name
-
-    def runtest(self):
-        result, output = self.parent.result_of(self.function_name)
-        if output:
-            self.add_report_section("call", "output on MicroPython", output)
-        self.user_properties.append(("seconds_on_micropython", result["seconds"]))
-        if not result["ok"]:
-            raise MicroPythonFailure(result["traceback"])
-
-    def repr_failure(self, excinfo):
-        if isinstance(excinfo.value, MicroPythonFailure):
-            return with_source_lines(str(excinfo.value))
-        return super().repr_failure(excinfo)
 
 
 class MicroPythonFailure(Exception):

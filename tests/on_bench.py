@@ -9,9 +9,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-from tests.conftest import MicroPythonFailure, PortableSource, with_source_lines
+from tests.conftest import MicroPythonFailure, PortableFile, PortableItem
 from tools.rig import bench_file, on_device
 from tools.rig.bench import Bench
 from tools.rig.bench_file import EmulatedPower
@@ -62,15 +60,17 @@ def board_of(session):
     return session.hanota_board
 
 
-class BenchFile(pytest.File):
-    results = None
+class BenchItem(PortableItem):
+    def __init__(self, *, parent, **kwargs):
+        super().__init__(parent=parent, where=f"bench {parent.config.getoption('bench')}", **kwargs)
 
-    def collect(self):
-        try:
-            self.source = PortableSource(self.path)
-        except (ValueError, SyntaxError) as error:
-            raise self.CollectError(str(error)) from error
-        return [BenchItem.from_parent(self, function_name=name) for name in self.source.functions]
+    def runtest(self):
+        self.judge(self.parent.result_of(self.function_name), "the_board")
+
+
+class BenchFile(PortableFile):
+    item = BenchItem
+    results = None
 
     def result_of(self, name):
         """The board's report on one function; runs all selected ones of the file at the first call."""
@@ -84,26 +84,3 @@ class BenchFile(pytest.File):
         if name not in self.results:
             raise MicroPythonFailure(f"no result for {name} from the board; what it said:\n{self.said}")
         return self.results[name]
-
-
-class BenchItem(pytest.Item):
-    # Not "function": pytest takes an item's attribute of that name for the function itself.
-    def __init__(self, *, function_name, **kwargs):
-        super().__init__(
-            name=f"{function_name}[bench {kwargs['parent'].config.getoption('bench')}]", **kwargs
-        )
-        self.function_name = function_name
-
-    def reportinfo(self):
-        return self.path, self.parent.source.functions[self.function_name] - 1, self.name
-
-    def runtest(self):
-        result = self.parent.result_of(self.function_name)
-        self.user_properties.append(("seconds_on_the_board", result["seconds"]))
-        if not result["ok"]:
-            raise MicroPythonFailure(result["traceback"])
-
-    def repr_failure(self, excinfo):
-        if isinstance(excinfo.value, MicroPythonFailure):
-            return with_source_lines(str(excinfo.value))
-        return super().repr_failure(excinfo)

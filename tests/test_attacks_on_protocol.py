@@ -380,7 +380,7 @@ GUARDS = [
 # fmt: on
 _ATTACK = """
 import struct, sys
-from tools.simulator.seeded import Bug, Patched
+from tools.seeded_bugs import Bug, Patched
 sys.meta_path.insert(0, Patched(Bug("guard", *sys.argv[2:5])))
 for name in [one for one in sys.modules if one.startswith(("firmware_agent", "hal"))]:
     del sys.modules[name]

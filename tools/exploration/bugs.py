@@ -1,10 +1,9 @@
 """Seeded bugs: what a reviewer of the client could miss, a line or two each. The walk must find each."""
 
-import subprocess
 import sys
 
-from tools import layout
-from tools.simulator.seeded import Bug, Patched
+from tools import seeded_bugs
+from tools.seeded_bugs import CAUGHT, Bug, Patched
 
 _CLIENT = "firmware_agent/protocol/upgrade_client.py"
 _SESSION = "firmware_agent/protocol/session.py"
@@ -12,8 +11,6 @@ _DOWNLOAD = "firmware_agent/protocol/download.py"
 _END = "firmware_agent/protocol/upgrade_end.py"
 _ENDPOINT = "firmware_agent/protocol/endpoint.py"
 _STATES = "firmware_agent/protocol/states.py"
-_CAUGHT = 3  # exit code of a hunt that caught its bug
-_SECONDS = 300
 
 OUTSIDE = "activated from outside"
 
@@ -62,15 +59,7 @@ BUGS = [Bug(*entry) for entry in _LOST]
 
 def hunt(bug: Bug) -> tuple[Bug, str | None]:
     """The bug, and what the walk found broken; None if it noticed nothing."""
-    command = [sys.executable, "-m", "tools.exploration.bugs", bug.name]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=_SECONDS, check=False, cwd=layout.ROOT
-    )
-    if done.returncode == _CAUGHT:
-        return bug, done.stdout.strip()
-    if done.returncode != 0:
-        raise RuntimeError(f"hunting {bug.name}: {done.stderr.strip() or done.stdout.strip()}")
-    return bug, None
+    return seeded_bugs.hunt("tools.exploration.bugs", bug)
 
 
 def main() -> None:
@@ -85,10 +74,10 @@ def main() -> None:
     tally = Explorer(outside, 1, most_failures=1).explore()
     for what, way in tally.failures:
         print(f"{what}: {'; '.join(way)}")
-        raise SystemExit(_CAUGHT)
+        raise SystemExit(CAUGHT)
     if tally.untaken():
         print(f"untaken: {sorted(tally.untaken())}")
-        raise SystemExit(_CAUGHT)
+        raise SystemExit(CAUGHT)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tools import layout
-from tools.simulator.seeded import Bug, Patched
+from tools.seeded_bugs import Bug, Patched
 
 BUGS = {
     "frames": Bug(

@@ -16,7 +16,7 @@ import pytest
 
 from tools import layout
 from tools.mutants.making import Mutant
-from tools.simulator.seeded import Replaced
+from tools.seeded_bugs import Replaced
 
 # Each module's own tests come first, so most mutants end early.
 _PORTABLE = {

@@ -1,6 +1,6 @@
 """The seeded bugs: what a reviewer could miss, one line or two each, by the part of the device they break."""
 
-from tools.simulator.seeded import Bug
+from tools.seeded_bugs import Bug
 
 _JOURNAL = "firmware_agent/store/journal.py"
 _STORE = "firmware_agent/store/firmware_store.py"

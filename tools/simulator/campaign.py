@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from rich.progress import Progress
 
+from tools.seeded_bugs import Bug
 from tools.simulator import seeded, stories
 from tools.simulator.explorer import EACH, EVERY, Explorer, Tally
 
@@ -22,8 +23,8 @@ class Found:
     seconds: float = 0.0
     tally: Tally = field(default_factory=Tally)
     parts: list[tuple[str, str, Tally]] = field(default_factory=list)
-    caught: list[tuple[seeded.Bug, str]] = field(default_factory=list)
-    missed: list[seeded.Bug] = field(default_factory=list)
+    caught: list[tuple[Bug, str]] = field(default_factory=list)
+    missed: list[Bug] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
@@ -45,7 +46,7 @@ def _explore(task: tuple[str, str, int, tuple[float, ...]]) -> tuple[str, str, T
 
 
 def run(
-    chosen: list[tuple[str, str]], seed: int, shares: tuple[float, ...], jobs: int, bugs: list[seeded.Bug]
+    chosen: list[tuple[str, str]], seed: int, shares: tuple[float, ...], jobs: int, bugs: list[Bug]
 ) -> Found:
     """Explore each (story, geometry) with these shares, then hunt each of ``bugs``."""
     found = Found(seed)
