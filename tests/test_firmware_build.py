@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tools import layout
+from tools import boot_files, firmware, layout
 
 TOOLS = ("make", "arm-none-eabi-gcc")
 
@@ -40,3 +40,28 @@ def test_a_compiler_without_a_c_library_is_told(tmp_path):
     )
     assert done.returncode == 1
     assert "has no C library" in done.stderr and "make toolchain" in done.stderr
+
+
+def test_firmware_of_other_sources_is_told_from_one_of_these(tmp_path, monkeypatch):
+    board = "qemu_mps2"
+    monkeypatch.setattr(firmware, "BUILD", tmp_path)
+    with pytest.raises(FileNotFoundError):
+        firmware.is_stale(board)
+    frozen = tmp_path / board / "frozen"
+    for name, data in boot_files.fixed_sources(board).items():
+        (frozen / name).parent.mkdir(parents=True, exist_ok=True)
+        (frozen / name).write_bytes(data)
+    configuration = tmp_path / board / "configuration"
+    files = sorted((layout.ROOT / "boards" / board).glob("mpconfigboard.*"))
+    configuration.write_bytes(b"".join(file.read_bytes() for file in files))
+    built = firmware.firmware_of(board)
+    built.write_bytes(b"")
+    assert not firmware.is_stale(board)
+    os.utime(built, (0, 0))
+    assert firmware.is_stale(board), "a source in C is newer"
+    os.utime(built)
+    configuration.write_bytes(b"another")
+    assert firmware.is_stale(board)
+    configuration.write_bytes(b"".join(file.read_bytes() for file in files))
+    (frozen / "firmware_agent/boot.py").write_bytes(b"another")
+    assert firmware.is_stale(board)

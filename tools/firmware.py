@@ -18,6 +18,7 @@ from tools.errors import Failed, UnusableArguments
 BUILD = layout.ROOT / "build" / "firmware"
 # MicroPython's port for each board that has firmware.
 PORTS = {"qemu_mps2": "qemu"}
+_BUILT_FROM = (".c", ".h", ".inc", ".ld", ".mk")
 EMULATORS = {"qemu_mps2": "qemu-system-arm"}
 
 
@@ -58,10 +59,28 @@ def build(board: str) -> Path:
     return firmware_of(board)
 
 
+def is_stale(board: str) -> bool:
+    """Whether what the built firmware was made of has changed since. FileNotFoundError: there is none."""
+    built = firmware_of(board).stat().st_mtime
+    directory = BUILD / board
+    frozen = directory / "frozen"
+    staged = {path.relative_to(frozen).as_posix(): path.read_bytes() for path in frozen.rglob("*.py")}
+    board_files = (layout.ROOT / "boards" / board).rglob("*")
+    return (
+        staged != boot_files.fixed_sources(board)
+        or (directory / "configuration").read_bytes() != _configuration(board)
+        or any(path.stat().st_mtime > built for path in board_files if path.suffix in _BUILT_FROM)
+    )
+
+
+def _configuration(board: str) -> bytes:
+    files = sorted((layout.ROOT / "boards" / board).glob("mpconfigboard.*"))
+    return b"".join(file.read_bytes() for file in files)
+
+
 def _forget_other_configuration(board: str, directory: Path) -> None:
     """MicroPython's build does not see that its configuration changed: then it starts afresh."""
-    files = sorted((layout.ROOT / "boards" / board).glob("mpconfigboard.*"))
-    configuration = b"".join(file.read_bytes() for file in files)
+    configuration = _configuration(board)
     stamp = directory / "configuration"
     if not stamp.is_file() or stamp.read_bytes() != configuration:
         shutil.rmtree(directory / "objects", ignore_errors=True)
