@@ -1,11 +1,6 @@
-"""The real client behind the real endpoint, under the watch; its state can be put down and taken up.
-
-What it holds is found by looking: every attribute of every object of the protocol's. A new one counts
-as it is, unless ``_ABSTRACT`` says what of it can make a difference.
-"""
+"""The real client behind the real endpoint, under the watch; its ``state`` can be put down and taken up."""
 
 import struct
-from collections.abc import Callable
 
 from firmware_agent.protocol import session as ss
 from firmware_agent.protocol import states
@@ -13,61 +8,12 @@ from firmware_agent.protocol.endpoint import Endpoint
 from firmware_agent.protocol.settings import Settings
 from firmware_agent.protocol.upgrade_client import UpgradeClient
 from tools.exploration import frames as fr
+from tools.exploration.kept_state import KeptState
 from tools.exploration.watch import UNIT, Watch, expect
 from tools.simulator.world import Identity
 
 _ADDRESS = 0x1234
 _HEAD = 20  # bytes after which a store knows whether it wants a file
-
-# Scratch, or counters that nothing depends on.
-_IGNORED = {"reply", "reply_length", "ignored", "notified", "_tsn", "_zdo_tsn", "heard", "offer", "data_at"}
-_IGNORED |= {
-    "data_length",
-    "server_address",
-    "settings",
-    "identity",
-    "tsn",
-    "unicast",
-    "_backed_off",
-    "Download.data",
-}
-
-
-def _left(value: int) -> bool:
-    return value > 0
-
-
-def _sign(value: int) -> int:
-    return (value > 0) - (value < 0)
-
-
-# Times: only whether there is one left matters to what may happen next.
-_TIMES = ("_quiet", "_left", "countdown", "quiet", "open_left", "minimum_block_period", "period")
-_ABSTRACT: dict[str, Callable[[int], object]] = {name: _left for name in _TIMES}
-_ABSTRACT["due"] = _sign
-_ABSTRACT |= {name: lambda value: value >= 0xFFFE for name in ("_since_block", "since_block")}
-# It counts on beyond the last try.
-_ABSTRACT["_unanswered"] = lambda value: min(value, 3)
-
-# In the quick walk, what is left over from before and is always set anew before it is looked at.
-_FETCH_ONLY = ("offset", "size", "data_size", "_limit", "minimum_block_period", "_since_block", "since_block")
-_LEFT_OVER: dict[str, Callable] = {
-    name: lambda client: client.base != ss.DOWNLOAD for name in (*_FETCH_ONLY, "period", "quiet")
-}
-_LEFT_OVER["most"] = lambda client: client.outstanding not in (ss.BLOCK, ss.PAGE)
-_LEFT_OVER["page_end"] = lambda client: client.outstanding != ss.PAGE
-_LEFT_OVER["tries"] = lambda client: client.waiting == client.outstanding == ss.NONE
-_LEFT_OVER["status"] = lambda client: client.outstanding != ss.END and client.waiting != ss.END
-_LEFT_OVER |= {name: lambda client: client.base == ss.NOTHING for name in ("image", "store_image")}
-_LEFT_OVER["Download._quiet"] = lambda client: client.base != ss.DOWNLOAD
-_LEFT_OVER["_capped"] = lambda client: client.download._caps == 0
-_END_ONLY = ("held", "countdown", "_left", "_unanswered", "UpgradeEnd._quiet")
-_LEFT_OVER |= {name: lambda client: client.base != ss.CANDIDATE for name in _END_ONLY}
-_PLAIN = (int, bytes, bytearray, tuple, type(None))
-
-
-def _left_over(one: object, name: str) -> Callable | None:
-    return _LEFT_OVER.get(name) or _LEFT_OVER.get(f"{type(one).__name__}.{name}")
 
 
 class Device:
@@ -91,7 +37,7 @@ class Device:
         self.watch = Watch(self.settings.max_data_size)
         self._buf = bytearray(300)
         self._out = bytearray(128)
-        self._objects = self._find(exact)
+        self.state = KeptState(self.endpoint, self.watch, exact)
         move = self.client.move
 
         def noted(event: int) -> None:
@@ -100,63 +46,6 @@ class Device:
 
         # It only listens.
         setattr(self.client, "move", noted)  # noqa: B010 - a method's place
-
-    # Its state
-
-    def _find(self, exact: bool) -> list[tuple[dict, list[str], list[str], list]]:
-        """(attributes, names of plain ones, names of buffers, what is in the key) of every object."""
-        found: list = [self.endpoint]
-        for one in found:
-            for value in vars(one).values():
-                ours = type(value).__module__.startswith("firmware_agent.protocol")
-                if ours and not isinstance(value, Settings) and not any(value is other for other in found):
-                    found.append(value)
-        parts = []
-        for one in [*found, self.watch]:
-            have = vars(one)
-            plain = [name for name, value in have.items() if isinstance(value, _PLAIN)]
-            buffers = [name for name in plain if isinstance(have[name], bytearray) and name != "reply"]
-            names = [name for name in plain if name not in buffers and name != "reply"]
-            if type(one).__name__ == "ImageOffer":
-                keyed = []
-            else:
-                keyed = [
-                    (name, _ABSTRACT.get(name), None if exact else _left_over(one, name))
-                    for name in plain
-                    if name not in _IGNORED and f"{type(one).__name__}.{name}" not in _IGNORED
-                ]
-            parts.append((have, names, buffers, keyed))
-        return parts
-
-    def put_down(self) -> list:
-        """Everything that can change."""
-        return [
-            ([have[name] for name in names], [bytes(have[name]) for name in buffers])
-            for have, names, buffers, _ in self._objects
-        ]
-
-    def take_up(self, kept: list) -> None:
-        """Go back to what put_down() gave."""
-        for (have, names, buffers, _), (values, contents) in zip(self._objects, kept, strict=True):
-            have.update(zip(names, values, strict=True))
-            for name, content in zip(buffers, contents, strict=True):
-                have[name][:] = content
-
-    def key(self) -> tuple:
-        """What of the state can make a difference to what may happen next."""
-        client = self.client
-        found: list[object] = []
-        for have, _, buffers, keyed in self._objects:
-            for name, abstract, left_over in keyed:
-                value = have[name]
-                if left_over and left_over(client):
-                    value = None
-                elif abstract:
-                    value = abstract(value)
-                elif name in buffers:
-                    value = bytes(value)
-                found.append(value)
-        return tuple(found)
 
     # Ways to go on
 
@@ -193,7 +82,7 @@ class Device:
         state, pending, notified = client.state, client.poll_timeout() == 0, client.notified
         payload = frame[3:]
         counts = self._counts(kind, payload, stranger, broadcast)
-        before = None if counts else self.key()
+        before = None if counts else self.state.glance()
         if counts and not stranger:
             # First: what the device does at once is done to the server as it is after this frame.
             watch.heard(kind, payload, state, pending)
@@ -206,7 +95,7 @@ class Device:
             watch.open_left = client.poll_timeout()
         self._check_reply(kind, broadcast)
         if before is not None:
-            expect(self.key() == before, "a frame that must mean nothing changes the client")
+            expect(self.state.glance() == before, "a frame that must mean nothing changes the client")
         if not broadcast and kind.command == fr.NOTIFY and not kind.general:
             whole = len(payload) in (2, 4, 6, 10)
             expect(client.notified - notified == whole, "a unicast Notify is taken up exactly if it is whole")
@@ -302,9 +191,9 @@ class Device:
     def activate(self) -> bool:
         """The event outside the cluster."""
         counts = self.outside and self.watch.verified
-        before = self.key()
+        before = self.state.key()
         expect(self.client.end.activate() == counts, "activation counts exactly where it is from outside")
-        expect(self.client.state == states.ACTIVATING if counts else self.key() == before, "activation")
+        expect(self.client.state == states.ACTIVATING if counts else self.state.key() == before, "activation")
         if counts:
             self.watch.close()
         self._act()

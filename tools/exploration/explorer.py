@@ -188,29 +188,36 @@ class Explorer:
     def _walk(self, device: Device) -> None:
         while self._todo and len(self.tally.failures) < self._most:
             key, node = self._todo.popleft()
+            device.state.take_up(node.kept)
+            glance = device.state.glance()
             for event in self._events:
-                self._try(device, key, node, event)
+                self._try(device, key, node, glance, event)
             if len(self._nodes) > MOST_STATES:
                 raise RuntimeError(f"more than {MOST_STATES} states: what is it that grows?")
 
-    def _try(self, device: Device, key: tuple, node: Node, event: Event) -> None:
-        """One event in one state, each way that the store or chance may decide."""
+    def _try(self, device: Device, key: tuple, node: Node, glance: list, event: Event) -> None:
+        """One event in one state, each way that the store or chance may decide. ``glance``: of that state, in
+        which the device is before and after."""
         device.script = []
         happened = False
         while True:
-            device.take_up(node.kept)
             device.begin()
             try:
                 if not event.happen(device):
                     break
                 happened = True
                 self.tally.runs += 1
-                target = self._meet(device, node, _told(event, device))
+                target = key
+                if device.state.glance() != glance:
+                    target = self._meet(device, node, _told(event, device))
+                    device.state.take_up(node.kept)
             except Broken as broken:
                 self._fail(str(broken), node, _told(event, device))
+                device.state.take_up(node.kept)
                 break
             except Exception as error:  # noqa: BLE001 - whatever it is, it must not leave the core
                 self._fail(f"{type(error).__name__}: {error}", node, _told(event, device))
+                device.state.take_up(node.kept)
                 break
             if event.good and target != key:
                 node.good.append(target)
@@ -228,9 +235,9 @@ class Explorer:
 
     def _meet(self, device: Device, parent: Node | None, event: str) -> tuple:
         """The key of the state that the device is in; a new one is kept, and looked at."""
-        key = device.key()
+        key = device.state.key()
         if key not in self._nodes:
-            node = self._nodes[key] = Node(device.put_down(), device.client.state, parent, event)
+            node = self._nodes[key] = Node(device.state.put_down(), device.client.state, parent, event)
             device.watch.check_attributes(device.client.state, device.attributes(), device.outside)
             self._todo.append((key, node))
         return key
