@@ -33,9 +33,9 @@ def _fcs_table():
 FCS_TABLE = _fcs_table()
 
 
-def take(data, start, end, buffer, registers, table):
+def take(start, end, data, buffer, registers, table):
     """Unstuff data[start:end] up to a flag, which is not taken, into ``buffer``; returns the first index not
-    taken (RFC 1662).
+    taken (RFC 1662). Flags before the frame's first byte are passed over.
 
     registers: array("H") of FILL, bytes in the frame so far; FCS, over them; ESCAPED, 1 after an escape; and
     LIMIT, the size of ``buffer``. What is beyond LIMIT is lost, and counted as one byte more.
@@ -48,7 +48,10 @@ def take(data, start, end, buffer, registers, table):
     while i < end:
         byte = data[i]
         if byte == FLAG:
-            break
+            if fill or escaped:
+                break
+            i += 1
+            continue
         i += 1
         if byte == ESCAPE:
             # A second escape in a row is no valid sequence; the FCS will tell.
@@ -60,24 +63,25 @@ def take(data, start, end, buffer, registers, table):
         fcs = (fcs >> 8) ^ table[(fcs ^ byte) & 0xFF]
         if fill < limit:
             buffer[fill] = byte
-        if fill <= limit:
             fill += 1
+        else:
+            fill = limit + 1
     registers[FILL] = fill
     registers[FCS] = fcs
     registers[ESCAPED] = escaped
     return i
 
 
-def put(contents, length, out, table):
-    """Frame contents[:length] into ``out``: flag, stuffed contents and FCS, flag. Returns the bytes."""
+def put(start, end, contents, out, table):
+    """Frame contents[start:end] into ``out``: flag, stuffed contents and FCS, flag. Returns the bytes."""
     fcs = FCS_INIT
     out[0] = FLAG
     n = 1
-    for i in range(length + 2):
-        if i < length:
+    for i in range(start, end + 2):
+        if i < end:
             byte = contents[i]
             fcs = (fcs >> 8) ^ table[(fcs ^ byte) & 0xFF]
-        elif i == length:
+        elif i == end:
             fcs ^= 0xFFFF
             byte = fcs & 0xFF
         else:
@@ -92,13 +96,13 @@ def put(contents, length, out, table):
     return n + 1
 
 
-def copy(target, at, source, start, length):
+def copy(target, source, at, start, length):
     """target[at:at + length] = source[start:start + length]; the two are not the same buffer."""
     for i in range(length):
         target[at + i] = source[start + i]
 
 
-def same(a, at, b, start, length):
+def same(a, b, at, start, length):
     """True if a[at:at + length] == b[start:start + length]."""
     for i in range(length):
         if a[at + i] != b[start + i]:

@@ -31,7 +31,7 @@ def encode(contents, length, out):
     """
     if not MIN_CONTENTS <= length <= MAX_CONTENTS:
         raise ValueError("a link frame holds 4 to 512 bytes")
-    return byte_loops.put(contents, length, out, byte_loops.FCS_TABLE)
+    return byte_loops.put(0, length, contents, out, byte_loops.FCS_TABLE)
 
 
 class FrameReceiver:
@@ -49,39 +49,36 @@ class FrameReceiver:
         self.dropped = 0
         # take()'s, in its order.
         self._registers = array("H", [0, byte_loops.FCS_INIT, 0, limit + 2])
-        self._hunting = True  # until the first flag everything is noise
+        self.reset()
 
     def reset(self):
         """Forget a frame begun: the stream was cut."""
         self.ready = False
-        self._hunting = True
+        self._hunting = True  # until the first flag everything is noise
+        self._registers[byte_loops.FILL] = 1  # a byte of it, so that the flag ends something
 
     def feed(self, data, start, end):
         """Take data[start:end] up to the end of one good frame; returns the first index not taken."""
         self.ready = False
         registers = self._registers
-        i = start
-        while i < end:
-            i = byte_loops.take(data, i, end, self.buffer, registers, byte_loops.FCS_TABLE)
-            if i == end:
+        while start < end:
+            start = byte_loops.take(start, end, data, self.buffer, registers, byte_loops.FCS_TABLE)
+            if start == end:
                 break
-            i += 1
+            # A flag, behind something.
+            start += 1
             fill = registers[byte_loops.FILL]
-            fcs = registers[byte_loops.FCS]
-            aborted = registers[byte_loops.ESCAPED]
+            good = registers[byte_loops.FCS] == _FCS_GOOD and not registers[byte_loops.ESCAPED]
             registers[byte_loops.FILL] = 0
             registers[byte_loops.FCS] = byte_loops.FCS_INIT
             registers[byte_loops.ESCAPED] = 0
             if self._hunting:
                 self._hunting = False
-            elif fill == 0 and not aborted:
-                # One flag ends a frame, the next one starts another.
-                continue
-            elif fcs == _FCS_GOOD and not aborted and MIN_CONTENTS + 2 <= fill <= registers[byte_loops.LIMIT]:
+            elif good and MIN_CONTENTS + 2 <= fill <= registers[byte_loops.LIMIT]:
                 self.frames += 1
                 self.length = fill - 2
                 self.ready = True
                 break
             else:
                 self.dropped += 1
-        return i
+        return start

@@ -12,78 +12,137 @@ _ESCAPE = const(0x7D)
 _ESCAPE_XOR = const(0x20)
 
 
+# Of flag and escape, which alone are special on the wire, these two bits differ; two other values have the
+# same ones beside them.
+_SPECIAL = const(0x7F)
+_DIFFER = const(0x03)
+
+
 @micropython.viper
-def take(data: ptr8, start: int, end: int, buffer: ptr8, registers: ptr16, table: ptr16) -> int:
-    """Reads data[start:end] and table[:256], writes buffer[:LIMIT] and three of the registers."""
+def take(byte: int, fcs: int, data: ptr8, buffer: ptr8, registers: ptr16, table: ptr16) -> int:
+    """Reads data[start:end] and table[:256], writes buffer[:LIMIT] and three of the registers.
+
+    ``byte`` and ``fcs`` come as start and end: the compiler has processor registers for a function's first
+    two names only, and these two are what the loop computes with.
+    """
+    at = byte
+    end = fcs
     fill = int(registers[0])
     fcs = int(registers[1])
     escaped = int(registers[2])
     limit = int(registers[3])
-    i = start
-    while i < end:
-        byte = int(data[i])
-        if byte == _FLAG:
+    while at < end:
+        # A run ends at the end, where the buffer ends, or at what is special.
+        stop = at + limit - fill
+        if stop > end:
+            stop = end
+        into = ptr8(int(buffer) + fill - at)
+        fill -= at
+        if not escaped:
+            while at < stop:
+                byte = int(data[at])
+                if byte | _DIFFER == _SPECIAL:
+                    if byte == _FLAG or byte == _ESCAPE:
+                        break
+                into[at] = byte
+                fcs = (fcs >> 8) ^ int(table[(fcs ^ byte) & 0xFF])
+                at += 1
+        fill += at
+        if at == end:
             break
-        i += 1
+        # One byte by itself.
+        byte = int(data[at])
+        if byte == _FLAG:
+            if fill or escaped:
+                break
+            at += 1
+            continue
+        at += 1
         if byte == _ESCAPE:
             escaped = 1
+            continue
+        if escaped:
+            byte ^= _ESCAPE_XOR
+            escaped = 0
+        fcs = (fcs >> 8) ^ int(table[(fcs ^ byte) & 0xFF])
+        if fill < limit:
+            buffer[fill] = byte
+            fill += 1
         else:
-            if escaped:
-                byte ^= _ESCAPE_XOR
-                escaped = 0
-            fcs = (fcs >> 8) ^ int(table[(fcs ^ byte) & 0xFF])
-            if fill < limit:
-                buffer[fill] = byte
-            if fill <= limit:
-                fill += 1
+            fill = limit + 1
     registers[0] = fill
     registers[1] = fcs
     registers[2] = escaped
-    return i
+    return at
 
 
 @micropython.viper
-def put(contents: ptr8, length: int, out: ptr8, table: ptr16) -> int:
-    """Reads contents[:length] and table[:256], writes as much of ``out`` as encoded_limit(length) says."""
+def put(byte: int, fcs: int, contents: ptr8, out: ptr8, table: ptr16) -> int:
+    """Reads contents[start:end] and table[:256], writes as much of ``out`` as encoded_limit() says.
+
+    ``byte`` and ``fcs`` come as start and end, as take()'s.
+    """
+    at = byte
+    end = fcs
     fcs = 0xFFFF
     out[0] = _FLAG
     n = 1
-    i = 0
-    while i < length + 2:
-        if i < length:
-            byte = int(contents[i])
+    shift = 0
+    while shift < 16:
+        if at < end:
+            byte = int(contents[at])
+            at += 1
             fcs = (fcs >> 8) ^ int(table[(fcs ^ byte) & 0xFF])
-        elif i == length:
-            fcs ^= 0xFFFF
-            byte = fcs & 0xFF
         else:
-            byte = fcs >> 8
-        if byte == _FLAG or byte == _ESCAPE:
-            out[n] = _ESCAPE
-            n += 1
-            byte ^= _ESCAPE_XOR
+            byte = (fcs ^ 0xFFFF) >> shift & 0xFF
+            shift += 8
+        if byte | _DIFFER == _SPECIAL:
+            if byte == _FLAG or byte == _ESCAPE:
+                out[n] = _ESCAPE
+                n += 1
+                byte ^= _ESCAPE_XOR
         out[n] = byte
         n += 1
-        i += 1
     out[n] = _FLAG
     return n + 1
 
 
 @micropython.viper
-def copy(target: ptr8, at: int, source: ptr8, start: int, length: int):
+def copy(target: ptr8, source: ptr8, at: int, start: int, length: int):
     """Reads source[start:start + length], writes target[at:at + length]."""
-    i = 0
-    while i < length:
-        target[at + i] = source[start + i]
-        i += 1
+    target = ptr8(int(target) + at)
+    source = ptr8(int(source) + start)
+    while length >= 4:
+        target[0] = source[0]
+        target[1] = source[1]
+        target[2] = source[2]
+        target[3] = source[3]
+        target = ptr8(int(target) + 4)
+        source = ptr8(int(source) + 4)
+        length -= 4
+    while length > 0:
+        target[0] = source[0]
+        target = ptr8(int(target) + 1)
+        source = ptr8(int(source) + 1)
+        length -= 1
 
 
 @micropython.viper
-def same(a: ptr8, at: int, b: ptr8, start: int, length: int) -> bool:
+def same(a: ptr8, b: ptr8, at: int, start: int, length: int) -> bool:
     """Reads a[at:at + length] and b[start:start + length]."""
-    i = 0
-    while i < length:
-        if a[at + i] != b[start + i]:
+    a = ptr8(int(a) + at)
+    b = ptr8(int(b) + start)
+    while length >= 4:
+        differ = (a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3])
+        if differ:
             return False
-        i += 1
+        a = ptr8(int(a) + 4)
+        b = ptr8(int(b) + 4)
+        length -= 4
+    while length > 0:
+        if a[0] != b[0]:
+            return False
+        a = ptr8(int(a) + 1)
+        b = ptr8(int(b) + 1)
+        length -= 1
     return True

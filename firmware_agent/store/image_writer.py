@@ -90,7 +90,7 @@ class ImageWriter:
         end = start + length
         if self._writer is None:
             part = min(end - start, len(self._head) - self._head_fill)
-            byte_loops.copy(self._head, self._head_fill, data, start, part)
+            byte_loops.copy(self._head, data, self._head_fill, start, part)
             self._head_fill += part
             start += part
             result = self._open()

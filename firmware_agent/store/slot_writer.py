@@ -32,7 +32,7 @@ class SlotWriter:
         while length > 0:
             at = position % page_size
             part = min(length, page_size - at)
-            byte_loops.copy(self._page, at, data, start, part)
+            byte_loops.copy(self._page, data, at, start, part)
             position += part
             start += part
             length -= part
@@ -57,7 +57,7 @@ class SlotWriter:
         self.sync()
 
     def _program_tail(self, page_at, start):
-        byte_loops.copy(self._tail, 0, self._page, start, len(self._tail))
+        byte_loops.copy(self._tail, self._page, 0, start, len(self._tail))
         self._enter(page_at + start)
         self._area.program(page_at + start, self._tail)
 

@@ -37,10 +37,10 @@ def test_take_stops_before_a_flag_and_says_where():
     for name, loops in IMPLEMENTATIONS:
         buffer = bytearray(8)
         kept = registers(8)
-        assert loops.take(b"..abc\x7edef", 2, 9, buffer, kept, byte_loops.FCS_TABLE) == 5, name
+        assert loops.take(2, 9, b"..abc\x7edef", buffer, kept, byte_loops.FCS_TABLE) == 5, name
         assert bytes(buffer) == b"abc\0\0\0\0\0" and kept[byte_loops.FILL] == 3
-        assert loops.take(b"abc", 0, 3, buffer, kept, byte_loops.FCS_TABLE) == 3
-        assert loops.take(b"abc", 2, 2, buffer, kept, byte_loops.FCS_TABLE) == 2
+        assert loops.take(0, 3, b"abc", buffer, kept, byte_loops.FCS_TABLE) == 3
+        assert loops.take(2, 2, b"abc", buffer, kept, byte_loops.FCS_TABLE) == 2
         assert kept[byte_loops.FILL] == 6
 
 
@@ -48,24 +48,60 @@ def test_take_keeps_an_escape_from_call_to_call():
     for name, loops in IMPLEMENTATIONS:
         buffer = bytearray(4)
         kept = registers(4)
-        loops.take(b"\x7d", 0, 1, buffer, kept, byte_loops.FCS_TABLE)
+        loops.take(0, 1, b"\x7d", buffer, kept, byte_loops.FCS_TABLE)
         assert kept[byte_loops.ESCAPED] == 1 and kept[byte_loops.FILL] == 0, name
-        loops.take(b"\x5e\x7d\x5d", 0, 3, buffer, kept, byte_loops.FCS_TABLE)
+        loops.take(0, 3, b"\x5e\x7d\x5d", buffer, kept, byte_loops.FCS_TABLE)
         assert bytes(buffer[:2]) == b"\x7e\x7d" and kept[byte_loops.ESCAPED] == 0
+
+
+def test_take_passes_over_flags_before_a_frame_only():
+    for name, loops in IMPLEMENTATIONS:
+        buffer = bytearray(8)
+        kept = registers(8)
+        assert loops.take(0, 3, b"\x7e\x7e\x7e", buffer, kept, byte_loops.FCS_TABLE) == 3, name
+        assert kept[byte_loops.FILL] == 0 and kept[byte_loops.FCS] == byte_loops.FCS_INIT
+        assert loops.take(0, 4, b"\x7eab\x7e", buffer, kept, byte_loops.FCS_TABLE) == 3
+        assert loops.take(0, 4, b"\x7eab\x7e", buffer, registers(8, escaped=1), byte_loops.FCS_TABLE) == 0
+        assert loops.take(0, 4, b"\x7eab\x7e", buffer, registers(8, fill=1), byte_loops.FCS_TABLE) == 0
+
+
+def test_take_agrees_with_the_plain_loop_on_anything_in_any_split():
+    seed = 7
+    data = bytearray()
+    for _ in range(600):
+        seed = (seed * 1103 + 12345) & 0xFFFF
+        # The specials, their neighbours, and others.
+        data.append((0x7C, 0x7D, 0x7E, 0x7F, seed >> 8, seed >> 7 & 0xFF)[seed % 6])
+    for name, loops in IMPLEMENTATIONS:
+        for limit in (3, 200):
+            for step in (1, 2, 7, 50):
+                one, other = bytearray(limit), bytearray(limit)
+                kept, expected = registers(limit), registers(limit)
+                at = 0
+                while at < len(data):
+                    end = min(at + step, len(data))
+                    stopped = loops.take(at, end, data, one, kept, byte_loops.FCS_TABLE)
+                    assert stopped == Plain.take(at, end, data, other, expected, byte_loops.FCS_TABLE), name
+                    assert one == other and kept == expected, (name, limit, step, at)
+                    if stopped < end:
+                        stopped += 1
+                        for n in range(3):
+                            kept[n] = expected[n] = (0, byte_loops.FCS_INIT, 0)[n]
+                    at = stopped
 
 
 def test_take_counts_one_beyond_the_limit_and_writes_none():
     for name, loops in IMPLEMENTATIONS:
         buffer = bytearray(8)
         kept = registers(4)
-        loops.take(bytes(range(1, 100)), 0, 99, buffer, kept, byte_loops.FCS_TABLE)
+        loops.take(0, 99, bytes(range(1, 100)), buffer, kept, byte_loops.FCS_TABLE)
         assert bytes(buffer) == b"\x01\x02\x03\x04\0\0\0\0" and kept[byte_loops.FILL] == 5, name
 
 
 def test_take_computes_the_fcs():
     for name, loops in IMPLEMENTATIONS:
         kept = registers(20)
-        loops.take(b"123456789", 0, 9, bytearray(20), kept, byte_loops.FCS_TABLE)
+        loops.take(0, 9, b"123456789", bytearray(20), kept, byte_loops.FCS_TABLE)
         assert kept[byte_loops.FCS] ^ 0xFFFF == 0x906E, name
 
 
@@ -73,30 +109,37 @@ def test_put_stuffs_and_ends_in_the_fcs():
     for name, loops in IMPLEMENTATIONS:
         for contents in (b"123456789", bytes(range(256)), b"\x7e\x7d" * 40, bytes(512)):
             out = bytearray(2 * len(contents) + 6)
-            end = loops.put(contents, len(contents), out, byte_loops.FCS_TABLE)
+            end = loops.put(0, len(contents), contents, out, byte_loops.FCS_TABLE)
             plain = bytearray(len(out))
-            assert end == Plain.put(contents, len(contents), plain, byte_loops.FCS_TABLE)
+            assert end == Plain.put(0, len(contents), contents, plain, byte_loops.FCS_TABLE)
             assert out == plain, name
 
 
 def test_copy():
     for name, loops in IMPLEMENTATIONS:
         target = bytearray(b"........")
-        loops.copy(target, 2, b"abcdef", 1, 3)
+        loops.copy(target, b"abcdef", 2, 1, 3)
         assert bytes(target) == b"..bcd...", name
-        loops.copy(target, 8, b"abcdef", 6, 0)
+        loops.copy(target, b"abcdef", 8, 6, 0)
         assert bytes(target) == b"..bcd..."
+        source = bytes(range(100, 120))
+        for length in range(12):
+            target = bytearray(16)
+            loops.copy(target, source, 2, 3, length)
+            assert bytes(target) == bytes(2) + source[3 : 3 + length] + bytes(14 - length), (name, length)
 
 
 def test_same():
     for name, loops in IMPLEMENTATIONS:
-        a = b"xxabcxx"
-        assert loops.same(a, 2, b"abc", 0, 3) is True, name
-        assert loops.same(a, 2, b"zbc", 1, 0) is True
-        for i in range(3):
-            other = bytearray(b"abc")
-            other[i] ^= 0x80
-            assert loops.same(a, 2, other, 0, 3) is False, (name, i)
+        a = b"xxabcdefghijkxx"
+        assert loops.same(a, b"abc", 2, 0, 3) is True, name
+        assert loops.same(a, b"zbc", 2, 1, 0) is True
+        for length in range(12):
+            assert loops.same(a, b"yabcdefghijk", 2, 1, length) is True, (name, length)
+            for i in range(12):
+                other = bytearray(b"yabcdefghijk")
+                other[i] ^= 0x80
+                assert loops.same(a, other, 2, 1, length) is not (1 <= i <= length), (name, i)
 
 
 def test_the_link_over_each():
@@ -127,10 +170,10 @@ def test_none_of_them_allocates():
         heap_lock()
         try:
             for _ in range(100):
-                end = put(contents, 100, out, byte_loops.FCS_TABLE)
-                take(out, 1, end, buffer, kept, byte_loops.FCS_TABLE)
+                end = put(0, 100, contents, out, byte_loops.FCS_TABLE)
+                take(1, end, out, buffer, kept, byte_loops.FCS_TABLE)
                 kept[byte_loops.FILL] = 0
-                copy(buffer, 3, contents, 1, 80)
-                same(buffer, 3, contents, 1, 80)
+                copy(buffer, contents, 3, 1, 80)
+                same(buffer, contents, 3, 1, 80)
         finally:
             heap_unlock()
