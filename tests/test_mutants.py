@@ -1,9 +1,11 @@
 """The tool behind ``make mutants``: what it changes, how it judges, and that no survivor passes unargued."""
 
 import importlib
+import resource
 
 import pytest
 
+from tools import layout
 from tools.mutants import arguments, making, trying
 from tools.mutants.making import Mutant
 
@@ -66,14 +68,20 @@ def mutant_of(path, line, instead):
     return found
 
 
-def test_the_tests_kill_a_mutant_and_pass_the_code_as_it_is():
-    # As in a whole run of the tests: it is here already, without the mutation.
-    importlib.import_module("firmware_agent.store.slot_writer")
-    importlib.import_module("tests.portable.test_slot_writer")
+@pytest.mark.parametrize("which", [0, 1], ids=["tests", "simulator"])
+def test_the_tests_and_the_simulator_kill_a_mutant_and_pass_the_code_as_it_is(which):
+    # As in a whole run of the tests: all of it is here already, without the mutation.
+    for name in ("tests.portable.test_slot_writer", "tools.simulator.stories"):
+        importlib.import_module(name)
     missing_erase = mutant_of(SLOT_WRITER, "self._area.erase(at // erase_size)", "pass")
-    judge, seconds = trying.JUDGES[0], trying.SECONDS[0]
+    judge, seconds = trying.JUDGES[which], trying.SECONDS[which]
     assert trying.judge(missing_erase, SLOT_WRITER, judge, seconds) != trying.LIVES
     assert trying.judge(None, SLOT_WRITER, judge, seconds) == trying.LIVES
+
+
+def processor_time():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_a_mutant_that_never_ends_is_stopped_and_killed():
@@ -82,15 +90,38 @@ def test_a_mutant_that_never_ends_is_stopped_and_killed():
     assert trying.judge(endless, SLOT_WRITER, trying.JUDGES[0], 1) != trying.LIVES
 
 
+def test_a_test_that_never_ends_is_stopped_and_its_mutant_killed():
+    # Only this test loops, and the bound on the whole run is far away.
+    source = (
+        (layout.ROOT / SLOT_WRITER)
+        .read_text()
+        .replace('raise ValueError("a slot is resumed at an erase unit")', "while True: pass")
+    )
+    endless = Mutant(SLOT_WRITER, 1, "", "while True: pass", source)
+    started = processor_time()
+    assert trying.judge(endless, SLOT_WRITER, trying.JUDGES[0], 30) != trying.LIVES
+    assert processor_time() - started < 10
+
+
 def test_a_survivor_needs_an_argument_and_an_argument_a_survivor():
     survivor = Mutant("thing.py", 3, 'say("a\\b")', "pass", "")
     other = Mutant("thing.py", 3, 'say("a\\b")', "None", "")
-    text = arguments.entry(survivor).replace('why = ""', 'why = "nobody hears it"')
+    text = arguments.entries([survivor]).replace('why = ""', 'why = "nobody hears it"')
     argued = arguments.Arguments(text)
     assert argued.why(survivor) == "nobody hears it" and argued.why(other) == ""
     assert argued.unused([survivor], {"thing.py"}) == []
     assert len(argued.unused([other], {"thing.py"})) == 1
     assert argued.unused([other], {"else.py"}) == []
+
+
+def test_changes_of_one_line_may_share_an_argument_and_each_must_survive():
+    survivors = [Mutant("thing.py", 3, "size = 1", instead, "") for instead in ("size = 2", "size = None")]
+    text = arguments.entries(survivors)
+    assert text.count("[[survivor]]") == 1
+    argued = arguments.Arguments(text.replace('why = ""', 'why = "nobody asks for it"'))
+    assert [argued.why(survivor) for survivor in survivors] == ["nobody asks for it"] * 2
+    assert argued.unused(survivors, {"thing.py"}) == []
+    assert argued.unused(survivors[:1], {"thing.py"}) == ["thing.py size = 1 size = None"]
 
 
 def test_what_is_argued_is_a_mutant_still():

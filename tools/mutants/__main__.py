@@ -1,5 +1,6 @@
 """``make mutants``: at least 90 % of the mutants are killed, and each that is not has an argument."""
 
+import resource
 import time
 
 import click
@@ -57,13 +58,24 @@ def main(modules: tuple[str, ...], jobs: int, every: int, simulate: bool) -> Non
     click.echo(
         f"{len(found)} mutants, {_count(verdicts, 'tests')} killed by the tests, "
         f"{_count(verdicts, 'simulator')} by the simulator, {len(survivors)} survivors, "
-        f"{len(survivors) - len(bare)} of them argued: {share:.1%} killed, {time.monotonic() - started:.0f} s"
+        f"{len(survivors) - len(bare)} of them argued: {share:.1%} killed, "
+        f"{_minutes(_processor_time())} of processor time, {_minutes(time.monotonic() - started)} in all"
     )
     if bare:
         click.echo("for tools/mutants/survivors.toml, unless a test can kill them:\n")
-        click.echo("\n".join(dict.fromkeys(arguments.entry(mutant) for mutant in bare)))
+        click.echo(arguments.entries(bare))
     if share < _LEAST or bare or unused:
         raise Failed("see above")
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f} min"
+
+
+def _processor_time() -> float:
+    """Seconds, of this process and of all that it waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 def _count(verdicts: list[trying.Verdict], by: str) -> int:

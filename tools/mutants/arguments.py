@@ -1,4 +1,7 @@
-"""Why a mutant that survives is no fault: survivors.toml beside this file, one table a mutant."""
+"""Why a mutant that survives is no fault: survivors.toml beside this file, one table a changed line.
+
+``instead`` is a text, or a list of them: the argument is for each of these changes of the line.
+"""
 
 import tomllib
 from pathlib import Path
@@ -13,8 +16,9 @@ class Arguments:
 
     def __init__(self, text: str):
         self._whys = {
-            (entry["path"], entry["line"], entry["instead"]): entry["why"]
+            (entry["path"], entry["line"], instead): entry["why"]
             for entry in tomllib.loads(text).get("survivor", [])
+            for instead in _listed(entry["instead"])
         }
 
     def why(self, mutant: Mutant) -> str:
@@ -36,10 +40,22 @@ class Arguments:
         return [" ".join(key) for key in self._whys if key[0] in tried and key not in used]
 
 
-def entry(mutant: Mutant) -> str:
-    """The lines that survivors.toml wants for a mutant, the argument left to its author."""
-    fields = (("path", mutant.path), ("line", mutant.line), ("instead", mutant.instead), ("why", ""))
-    return "[[survivor]]\n" + "".join(f"{name} = {_quoted(value)}\n" for name, value in fields)
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def entries(mutants: list[Mutant]) -> str:
+    """The tables that survivors.toml wants for mutants, the arguments left to their author."""
+    changes: dict[tuple[str, str], list[str]] = {}
+    for mutant in mutants:
+        changes.setdefault((mutant.path, mutant.line), []).append(mutant.instead)
+    return "\n".join(_table(*place, instead) for place, instead in changes.items())
+
+
+def _table(path: str, line: str, instead: list[str]) -> str:
+    texts = list(dict.fromkeys(_quoted(text) for text in instead))
+    value = texts[0] if len(texts) == 1 else "[\n" + "".join(f"    {text},\n" for text in texts) + "]"
+    return f'[[survivor]]\npath = {_quoted(path)}\nline = {_quoted(line)}\ninstead = {value}\nwhy = ""\n'
 
 
 def _quoted(text: str) -> str:

@@ -2,11 +2,13 @@
 
 import ast
 import difflib
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import libcst
 from libcst import matchers
+from libcst.metadata import WhitespaceInclusivePositionProvider
 from mutmut.mutation.mutators import mutation_operators, operator_arg_removal, operator_string
 
 from tools import layout
@@ -33,12 +35,20 @@ def mutants(path: str) -> list[Mutant]:
 
 def mutants_of(path: str, source: str) -> Iterator[Mutant]:
     """The same, of a module's source. Texts of errors, type annotations and docstrings are not mutated."""
-    module = libcst.MetadataWrapper(libcst.parse_module(source)).module
+    wrapper = libcst.MetadataWrapper(libcst.parse_module(source))
+    module = wrapper.module
     places = _Places()
     module.visit(places)
+    spans = wrapper.resolve(WhitespaceInclusivePositionProvider)
+    lines = [0, *itertools.accumulate(len(line) for line in source.splitlines(keepends=True))]
     known = {ast.dump(ast.parse(source))}
     for node, mutated in places.found:
-        changed = libcst.ensure_type(module.deep_replace(node, mutated), libcst.Module).code
+        span = spans[node]
+        start, end = (lines[place.line - 1] + place.column for place in (span.start, span.end))
+        if source[start:end] == module.code_for_node(node):
+            changed = source[:start] + module.code_for_node(mutated) + source[end:]
+        else:  # a statement of several lines, whose text depends on its indentation; this takes longer
+            changed = libcst.ensure_type(module.deep_replace(node, mutated), libcst.Module).code
         try:
             program = ast.dump(ast.parse(changed))
         except SyntaxError:
