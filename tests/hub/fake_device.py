@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from hal.link import FrameReceiver, encode, encoded_limit
 
-BASIC, OTA, DEVICE_ANNCE = 0x0000, 0x0019, 0x0013
+BASIC, OTA, DEVICE_ANNCE, IEEE_ADDR_REQ = 0x0000, 0x0019, 0x0013, 0x0001
 NOTIFY, QUERY, OFFER, BLOCK, BLOCK_ANSWER, END, END_ANSWER = 0, 1, 2, 3, 5, 6, 7
 IEEE = bytes.fromhex("efbeadde00005002")
 MANUFACTURER_CODE, IMAGE_TYPE = 0x1234, 0x0084
@@ -160,7 +160,9 @@ class FakeDevice:
 
     def _answer_zdo(self, frame: Received) -> None:
         head = struct.pack("<BBH", frame.zcl[0], 0, self.address)
-        if frame.cluster == 0x0002:
+        if frame.cluster == IEEE_ADDR_REQ and frame.zcl[1:3] == self.address.to_bytes(2, "little"):
+            self._send(0, 0x8001, frame.zcl[:1] + b"\0" + IEEE + self.address.to_bytes(2, "little"))
+        elif frame.cluster == 0x0002:
             self._send(0, 0x8002, head + bytes.fromhex("01408e341252ff0000 00ff0000"))
         elif frame.cluster == 0x0005:
             self._send(0, 0x8005, head + bytes([1, self.endpoint]))

@@ -11,7 +11,7 @@ import zigpy.device
 import zigpy.ota.manager
 from zigpy.zcl.foundation import Status
 
-from tests.hub.fake_device import IEEE, NOTIFY, OTA, FakeDevice, ota_file
+from tests.hub.fake_device import END, IDENTITY, IEEE, IEEE_ADDR_REQ, NOTIFY, OTA, FakeDevice, ota_file
 from tools.hub.images import UnusableImage, load_image
 from tools.hub.session import DeviceAway, HubSession
 
@@ -222,6 +222,47 @@ def test_an_announcement_in_mid_update_gives_the_device_its_name_without_an_inte
     # zigpy's one interview is the one it makes after every update.
     assert sum(frame.cluster == 0x0002 and not frame.destination_endpoint for frame in device.received) == 1
     assert session.statistics.bytes_served_twice(VERSION) == 0
+
+
+def test_a_device_whose_first_frame_is_not_of_the_upgrade_cluster_is_one_device(image):
+    """It asks the hub for its IEEE address, say: zigpy asks back, and makes a device of the answer."""
+
+    async def story():
+        device = FakeDevice(announces=False, queries=False)
+        async with on_the_han(device) as session:
+            await session.connected.wait()
+            while device._writer is None:
+                await asyncio.sleep(0)
+            device.send_zdo(IEEE_ADDR_REQ, bytes(4))
+            while session.device_ieee is None:
+                await asyncio.sleep(0)
+            device.queries = True
+            await session.wait_for_device(DEADLINE_S)
+            return await session.update(image), await session.read_file_version(), session.device_ieee
+
+    status, version, ieee = run(story())
+    assert (status, version) == (Status.SUCCESS, VERSION)
+    assert ieee == ":".join(f"{byte:02x}" for byte in reversed(IEEE))
+
+
+def test_the_end_of_another_file_is_no_refusal_of_this_one(image):
+    """A device may still have to report what another hub, or an earlier offer, has left it with."""
+
+    async def story():
+        device = FakeDevice(queries=False)
+        async with on_the_han(device, device_address=0x1234, device_endpoint=1) as session:
+            await session.wait_for_device(DEADLINE_S)
+            updating = asyncio.create_task(session.update(image))
+            while not any(frame.cluster == OTA and frame.command == NOTIFY for frame in device.received):
+                await asyncio.sleep(0)
+            device.send_ota(END, b"\x96" + IDENTITY + struct.pack("<I", VERSION + 1))
+            with pytest.raises(DeviceAway, match="the end of another file") as away:
+                await updating
+            assert session.upgrade_end_status is None and not away.value.took_image
+            device.queries = True
+            return await session.update(image)
+
+    assert run(story()) == Status.SUCCESS
 
 
 @pytest.mark.parametrize("profile", [0x0104, 0x0109])

@@ -5,13 +5,15 @@ import os
 import random
 import sys
 import tty
+from types import SimpleNamespace
 
 import pytest
 
 from hal.link import FrameReceiver
+from tools.emulator.state_dir import StateDir
 from tools.errors import Failed
-from tools.rig import power
-from tools.rig.bench_file import CommandPower, RelayPower
+from tools.rig import on_device, power
+from tools.rig.bench_file import CommandPower, EmulatedPower, RelayPower
 from tools.rig.events import Events
 from tools.rig.lock import BenchLock
 from tools.rig.port import Port
@@ -85,6 +87,44 @@ def test_a_port_is_not_shared(tmp_path):
         os.close(inner)
 
     asyncio.run(run())
+
+
+def test_a_link_of_yesterday_leads_nowhere(tmp_path):
+    """The kernel gives the number of a closed pseudo-terminal to the next who asks: another bench, say."""
+
+    async def run():
+        outer, inner, name = open_pty()
+        link = tmp_path / "console"
+        link.symlink_to(name)
+        made = os.stat(name).st_ctime_ns - 1
+        os.utime(link, ns=(made, made), follow_symlinks=False)
+        port = Port(str(link), 115200, lambda data: None)
+        port.start()
+        with pytest.raises(Failed, match="newer than itself"):
+            await port.wait_open(0.2)
+        with pytest.raises(Failed, match="newer than itself"):
+            with on_device.repl(str(link), 115200):
+                pass
+        link.unlink()
+        link.symlink_to(name)
+        await port.wait_open(SOON_S)
+        await port.stop()
+        os.close(outer)
+        os.close(inner)
+
+    asyncio.run(run())
+
+
+def test_an_emulated_board_s_ports_are_gone_before_its_power(tmp_path):
+    state = StateDir(tmp_path)
+    state.han.symlink_to("/dev/pts/1")
+    state.console.symlink_to("/dev/pts/2")
+    supply = power.make(EmulatedPower("host", None, ""), tmp_path, ())
+    left = []
+    kill = SimpleNamespace(returncode=None, kill=lambda: left.append(sorted(tmp_path.iterdir())))
+    supply._process = kill
+    supply.cut()
+    assert left == [[]]
 
 
 def test_events_and_whatever_else_a_console_says():

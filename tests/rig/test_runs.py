@@ -3,6 +3,7 @@
 import asyncio
 import shlex
 import sys
+import time
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -66,6 +67,29 @@ def figures(suite, case):
     return {one.get("name"): one.get("value") for one in found}
 
 
+def test_two_benches_side_by_side_each_with_its_hub(tmp_path):
+    plan = "[[step]]\ndo = 'update'\n[[step]]\ndo = 'cuts'\ncount = 6\n"
+    plan += (
+        "[[step]]\ndo = 'hostile'\nframes = 60\n[[step]]\ndo = 'reboots'\ncount = 1\n[[step]]\ndo = 'trace'\n"
+    )
+    benches = EMULATED.format(name="left", hub="zigpy") + EMULATED.format(name="right", hub="own")
+    began = time.monotonic()
+    code, output, errors, suites = asyncio.run(rig(tmp_path, plan, benches))
+    assert code == 0, output + errors
+    assert list(suites) == ["left", "right"]
+    for suite in suites.values():
+        assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("5", "0", "0")
+        # This board does not tell its flash operations, and the report says so.
+        assert suite.get("skipped") == "1"
+        assert figures(suite, 0)["bytes fetched twice"] == "0"
+        assert figures(suite, 1)["cuts"] == "6"
+        assert 0 < int(figures(suite, 1)["most bytes fetched twice a cut"]) <= 4096
+        assert figures(suite, 2)["hostile frames"] == "60"
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count("class='cut'") == 12 and "2 of 2 benches passed" in page
+    print(f"two benches in {time.monotonic() - began:.0f} s")
+
+
 def test_a_board_on_a_desk(tmp_path):
     """Console and HAN by name, the supply switched by programs: nothing here knows that it is emulated."""
     from tools.demo import images as demo_images
@@ -87,11 +111,12 @@ def test_a_board_on_a_desk(tmp_path):
     on = write(tmp_path / "on.sh", SWITCH_ON.format(**quoted))
     off = write(tmp_path / "off.sh", SWITCH_OFF.format(**quoted))
     benches = DESK.format(on=["sh", str(on)], off=["sh", str(off)]).replace('"desk/', f'"{tmp_path}/desk/')
-    plan = "[[step]]\ndo = 'update'\n[[step]]\ndo = 'crash-loop'\n"
+    plan = "[[step]]\ndo = 'update'\n[[step]]\ndo = 'cuts'\ncount = 4\n[[step]]\ndo = 'crash-loop'\n"
     code, output, errors, suites = asyncio.run(rig(tmp_path, plan, benches))
     assert code == 0, output + errors
     assert suites["desk"].get("failures") == "0"
-    assert figures(suites["desk"], 1) == {"trial boots": "3", "ended by": "crash"}
+    assert figures(suites["desk"], 1)["cuts"] == "4"
+    assert figures(suites["desk"], 2) == {"trial boots": "3", "ended by": "crash"}
 
 
 def test_a_step_that_fails_is_told_with_seed_and_log(tmp_path):

@@ -223,6 +223,7 @@ async def _run(emulator: Emulator, state: StateDir, listen, connect, pty, consol
     loop = asyncio.get_running_loop()
     consoles = []
     paths = {}
+    state.forget_ports()
     if console_pty:
         paths["console"], serving = emulator.console_port.open_pty()
         _lead(state.console, paths["console"])
@@ -258,6 +259,7 @@ async def _run(emulator: Emulator, state: StateDir, listen, connect, pty, consol
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
+        state.forget_ports()
 
 
 def _lead(name: Path, to: str) -> None:

@@ -6,7 +6,8 @@ DIR/registers.bin watchdog, link and flash counters
 DIR/screen.txt    what the display shows
 DIR/rom.bin, main.py  the boot ROM, everything that no download replaces, and what mounts it
 DIR/lock          held while the device has power
-DIR/han, console  lead to the pseudo-terminals of this power-on, if it has any
+DIR/han, console  lead to the pseudo-terminals of this power-on, if it has any; who kills the device takes
+                  them away (forget_ports)
 
 That is the host board. On qemu_mps2 firmware.elf takes the place of rom.bin and main.py, and flash.bin is all
 of the memory that QEMU shares with this side: the flash first, registers behind it; screen.txt is a copy.
@@ -73,6 +74,12 @@ class StateDir:
             return self.map(memory_map.WORLD, flash_map.REGISTERS_SIZE)
         with self.registers.open("r+b") as file:
             return mmap.mmap(file.fileno(), flash_map.REGISTERS_SIZE)
+
+    def forget_ports(self) -> None:
+        """Take the links to the pseudo-terminals away: the kernel gives the number of a closed one to whoever
+        asks next, and who followed a link of yesterday would be on a terminal of somebody else's."""
+        self.han.unlink(missing_ok=True)
+        self.console.unlink(missing_ok=True)
 
     def read_flash(self) -> bytes:
         """Every byte of the NOR flash, also while the device runs."""

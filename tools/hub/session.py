@@ -22,6 +22,8 @@ from tools.hub.radio import HOME_AUTOMATION, HanRadio, node_descriptor, radio_co
 from tools.hub.statistics import LinkStatistics
 
 Progress = Callable[[int, int], None]
+# Answers that tell a device's IEEE address by its short one, and the other way round.
+_NAMES = (zdo_t.ZDOCmd.IEEE_addr_rsp, zdo_t.ZDOCmd.NWK_addr_rsp)
 _VERSION = Ota.AttributeDefs.current_file_version
 # A device that is on the HAN but has nothing to say is asked, by a broadcast Image Notify.
 _FIRST_CALL_S = 0.3
@@ -73,6 +75,8 @@ class HubSession:
         self._known = asyncio.Event()
         self._updating = False
         self._upgrade_end: foundation.Status | None = None
+        self._offered = 0  # the file version of the image that update() serves, or served last
+        self._ended_another: foundation.Status | None = None
 
     async def __aenter__(self) -> Self:
         await self._radio.startup()
@@ -113,7 +117,7 @@ class HubSession:
 
     @property
     def upgrade_end_status(self) -> int | None:
-        """The status of the device's Upgrade End Request in the last update(), None if it sent none."""
+        """The status of the device's last Upgrade End Request for what update() served, None if none came."""
         return None if self._upgrade_end is None else int(self._upgrade_end)
 
     @property
@@ -161,7 +165,8 @@ class HubSession:
           protocol (MALFORMED_COMMAND).
 
         DeviceAway if the device fell silent (zigpy waits 30 s for a block request, 60 s for Upgrade End)
-        or was not heard again after the update. UnusableImage if the file cannot be served.
+        or was not heard again after the update, or if it first had to report the end of another file, by
+        which zigpy, blind to file versions, ends its session. UnusableImage if the file cannot be served.
         """
         if not isinstance(image, OtaImageWithMetadata):
             image = load_image(image)
@@ -171,7 +176,8 @@ class HubSession:
             await asyncio.wait_for(self.connected.wait(), _LINK_WAIT_S)
         except TimeoutError:
             raise DeviceAway(f"no connection to {self._place} within {_LINK_WAIT_S:g} s") from None
-        self._upgrade_end = None
+        self._upgrade_end = self._ended_another = None
+        self._offered = image.version
         self._updating = True
         try:
             status = await self._run_zigpy_update(image, progress)
@@ -183,6 +189,10 @@ class HubSession:
         if status in (foundation.Status.TIMEOUT, foundation.Status.FAILURE) and not self._upgrade_end:
             took_image = self._upgrade_end == foundation.Status.SUCCESS
             raise DeviceAway(f"the device fell silent during the update ({status.name})", took_image)
+        if self._upgrade_end is None and status == self._ended_another:
+            raise DeviceAway(
+                f"the device reported the end of another file ({status.name}), of an earlier update"
+            )
         return status
 
     async def read_file_version(self, timeout_s: float = _READ_S) -> int:
@@ -230,11 +240,19 @@ class HubSession:
         if frame.cluster_id == zdo_t.ZDOCmd.Device_annce and frame.destination_endpoint == ZDO_ENDPOINT:
             address, rest = t.NWK.deserialize(frame.payload[1:])
             self._announced(int(address), t.EUI64.deserialize(rest)[0])
+        elif frame.cluster_id in _NAMES and frame.destination_endpoint == ZDO_ENDPOINT:
+            # zigpy asks who sent a frame if it does not know, and makes a device of the answer. Left to
+            # itself it would be a second one under the same address, and updates would wait for the other.
+            if frame.payload[1] == zdo_t.Status.SUCCESS:
+                ieee, rest = t.EUI64.deserialize(frame.payload[2:])
+                self._announced(int(t.NWK.deserialize(rest)[0]), ieee)
         elif frame.cluster_id == Ota.cluster_id and frame.source_endpoint != ZDO_ENDPOINT:
             self._heard(frame.source, frame.source_endpoint)
             end = frame.ota_command(Ota.ServerCommandDefs.upgrade_end, foundation.Direction.Client_to_Server)
-            if end is not None:
+            if end is not None and end.file_version == self._offered:
                 self._upgrade_end = end.status
+            elif end is not None:
+                self._ended_another = end.status
 
     def _announced(self, address: int, ieee: t.EUI64) -> None:
         if self._given_address not in (None, address):

@@ -78,22 +78,30 @@ class Events:
         """The events of this name from number ``start`` on."""
         return [event for event in self.events[start:] if event.name == name]
 
+    def like(self, wanted: list[Event], start: int) -> bool:
+        """True if an event from number ``start`` on is like one of these."""
+        return any(event.matches(one.name, one.fields) for event in self.events[start:] for one in wanted)
+
     async def wait_for(
         self, names: str | tuple[str, ...], timeout_s: float, since: int = 0, **fields: Any
     ) -> Event:
         """The first event of (one of) these names with these fields from number ``since`` on."""
         names = (names,) if isinstance(names, str) else names
+        return await self.wait_for_one([Event(name, fields) for name in names], timeout_s, since)
+
+    async def wait_for_one(self, wanted: list[Event], timeout_s: float, since: int = 0) -> Event:
+        """The first event from number ``since`` on that is like one of these: its name, and its fields."""
         at = since
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
                     while at < len(self.events):
-                        if any(self.events[at].matches(name, fields) for name in names):
+                        if any(self.events[at].matches(one.name, one.fields) for one in wanted):
                             return self.events[at]
                         at += 1
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            wanted = Event(" or ".join(names), fields)
+            texts = " or ".join(str(one) for one in wanted)
             last = ", ".join(str(event) for event in self.events[-5:]) or "none came"
-            raise Failed(f"no event {wanted} within {timeout_s:g} s; the last ones: {last}") from None
+            raise Failed(f"no event {texts} within {timeout_s:g} s; the last ones: {last}") from None

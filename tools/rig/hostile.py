@@ -15,6 +15,7 @@ from tools.errors import Failed
 from tools.rig.bench import Bench
 from tools.rig.images import Image
 from tools.rig.plan import Step
+from tools.rig.together import beside, while_going
 from tools.simulator.hub import SimHub
 
 _LIES_A_REQUEST = 6
@@ -158,14 +159,10 @@ async def run(bench: Bench, step: Step, chance: random.Random) -> dict[str, obje
     _unmoved(bench, since)
     # Part of the good image has come from the liar, between its lies; the honest hub brings the rest.
     rest = len(events.events)
-    async with bench.hub() as honest:
-        offering = asyncio.create_task(honest.offer(image.path, lambda offset, size: None))
-        try:
-            await events.wait_for("confirmed", step["timeout"], since, file_version=image.version_text)
-            await bench.reports(honest, image.version)
-        finally:
-            offering.cancel()
-            await asyncio.gather(offering, return_exceptions=True)
+    async with bench.hub() as honest, beside(honest.offer(image.path, lambda offset, size: None)) as offering:
+        told = events.wait_for("confirmed", step["timeout"], since, file_version=image.version_text)
+        await while_going(offering, told)
+        await bench.reports(honest, image.version)
     for event in events.since(rest, "rejected") + events.since(rest, "reverted"):
         raise Failed(f"under the honest hub: {event}")
     bench.version = image.version

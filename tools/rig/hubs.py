@@ -30,7 +30,8 @@ class Hub(Protocol):
     async def __aexit__(self, *exception: object) -> None: ...
 
     async def offer(self, path: Path, progress: Progress) -> None:
-        """Serve the upgrade file until the device took or refused it, over all that happens meanwhile."""
+        """Serve the upgrade file until the device took it, over all that happens meanwhile; Failed if it
+        refused it."""
 
     async def reads_version(self) -> int | None:
         """The file version that the device reports; None if it does not answer now."""
@@ -65,6 +66,8 @@ class Zigpy:
                 continue
             if status == Status.NO_IMAGE_AVAILABLE:
                 raise Failed("zigpy did not offer the image: its version, type or hardware does not fit")
+            if status != Status.SUCCESS:
+                raise _refused(int(status))
             return
         raise Failed(f"the image is not through after {_SESSIONS} of zigpy's sessions")
 
@@ -81,6 +84,7 @@ class Own:
         self.hub = SimHub() if hub is None else hub
         self._wire = wire
         self._version: int | None = None
+        self._refusal = 0  # the status of the last Upgrade End for what is offered
 
     async def __aenter__(self) -> "Own":
         self._wire.listener = self._hear
@@ -93,8 +97,10 @@ class Own:
         data = path.read_bytes()
         self.hub.offer(data)
         self._wire.send(self.hub.notify())
-        end = 0
+        self._refusal = end = 0
         while end < len(data) or self.hub.kinds[-1:] != ["end"]:
+            if self._refusal:
+                raise _refused(self._refusal)
             for _, offset, length in self.hub.served:
                 end = offset + length
                 progress(end, len(data))
@@ -112,9 +118,17 @@ class Own:
         # Read Attributes Response: file version 0x0002, status 0, type 0x23 (u32).
         if contents[8:10] == _OTA.to_bytes(2, "little") and zcl[2:7] == b"\x01\x02\x00\x00\x23":
             self._version = int.from_bytes(zcl[7:11], "little")
+        # Upgrade End Request: status, and of which file.
+        ends = contents[8:10] == _OTA.to_bytes(2, "little") and zcl[:1] == b"\x01" and zcl[2:3] == b"\x06"
+        if ends and len(zcl) >= 12:
+            self._refusal = zcl[3] if zcl[4:12] == self.hub.identity else 0
         self.hub.address = int.from_bytes(contents[2:4], "little")
         for answer in self.hub.handle(contents):
             self._wire.send(answer)
+
+
+def _refused(status: int) -> Failed:
+    return Failed(f"the device refused the image: status 0x{status:02x}")
 
 
 def make(name: str, wire: Wire) -> Hub:

@@ -27,6 +27,7 @@ from tools import layout, romfs
 from tools.errors import Failed
 from tools.rig.bench import Bench
 from tools.rig.plan import Step
+from tools.rig.port import check_link
 
 PORTABLE = layout.ROOT / "tests" / "portable"
 _MOUNT = "/remote"
@@ -56,6 +57,7 @@ _runner.run({mount!r}, {mount!r} + "/tests/portable", {module!r}, {token!r}, {na
 def repl(port: str, baud: int, soft_reset: bool = True) -> Iterator[SerialTransport]:
     """mpremote on the console, in the raw REPL: whoever has the console has the device."""
     try:
+        check_link(port)
         # mpremote knows a pseudo-terminal by its own name.
         transport = SerialTransport(os.path.realpath(port), baud, timeout=_READ_S)
         try:

@@ -4,7 +4,9 @@ pyserial opens it, so a real port and a pseudo-terminal are the same here.
 """
 
 import asyncio
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import serial
 
@@ -12,6 +14,16 @@ from tools.errors import Failed
 
 _RETRY = 0.02  # seconds between attempts to open
 _READ = 4096
+_TERMINALS = Path("/dev/pts")
+
+
+def check_link(path: str) -> None:
+    """OSError if ``path`` is a link that a killed device has left: the kernel has given the number of its
+    pseudo-terminal to somebody else since, and a terminal that is newer than the link is not ours."""
+    link = Path(path)
+    if link.is_symlink() and _TERMINALS in Path(os.path.realpath(link)).parents:
+        if link.lstat().st_mtime_ns < link.stat().st_ctime_ns:
+            raise OSError(f"{path} leads to a terminal that is newer than itself: its device is gone")
 
 
 class Port:
@@ -72,6 +84,7 @@ class Port:
     async def _run(self) -> None:
         while True:
             try:
+                check_link(self.path)
                 # Exclusive: two programs on one port would each get half of what comes.
                 self._serial = serial.Serial(
                     self.path, self._baud, timeout=0, write_timeout=1, exclusive=True

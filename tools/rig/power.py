@@ -107,6 +107,7 @@ class ByProcess:
             *("--state", str(state.path), "--pty", "--console-pty", *options),
             *(("--heap", spec.heap) if spec.heap else ()),
         ]
+        self._state = state
         self._process: asyncio.subprocess.Process | None = None
         self._killed = False
         self._listened: asyncio.Task[None] | None = None
@@ -147,6 +148,8 @@ class ByProcess:
         process = self._process
         if process is not None and process.returncode is None and not self._killed:
             self._killed = True
+            # First: a bench that looks for its ports must not find another's, under the numbers of these.
+            self._state.forget_ports()
             process.kill()
 
     async def off(self) -> None:

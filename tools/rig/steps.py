@@ -5,46 +5,26 @@ were counted on the wire, and on an emulated board the flash itself.
 """
 
 import asyncio
-import contextlib
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 
 from boards.common import flash_map as fm
 from firmware_agent.boot import CRASH, MAX_TRIAL_CRASHES, WATCHDOG
 from tools.errors import Failed
 from tools.rig import hostile, on_device, sabotage, trace
 from tools.rig.bench import Bench
+from tools.rig.events import Event
 from tools.rig.images import Image
 from tools.rig.plan import Step
+from tools.rig.together import beside, while_going
 
 Figures = dict[str, object]
 Run = Callable[[Bench, Step, random.Random], Awaitable[Figures]]
 
-# Of the cuts of an update: the last ones fall after the download, at an event, up to so many seconds later.
-_LATE = (("verified", 0.05), ("boot", 0.4), ("trial", 1.0))
 # Bytes that a cut before the image was accepted may have fetched twice.
 _BEFORE_ACCEPTANCE = 512
 _ONCE = ("accepted", "verified", "pending", "trial", "confirmed")
 _NEVER = ("rejected", "reverted", "failed")
-
-
-@contextlib.asynccontextmanager
-async def _beside(coroutine: Coroutine[None, None, None]) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(coroutine)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def _while_going(task: asyncio.Task[None], wanted: Coroutine) -> None:
-    """``wanted`` comes true while ``task`` goes on, or has ended well; its failure is ours."""
-    async with _beside(wanted) as other:
-        await asyncio.wait((task, other), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            task.result()
-        await other
 
 
 def _progress_of(bench: Bench) -> Callable[[int, int], None]:
@@ -59,11 +39,11 @@ async def update(bench: Bench, step: Step, chance: random.Random) -> Figures:
     image = bench.next_image()
     since = len(bench.events.events)
     began = bench.record.now()
-    async with bench.hub() as hub, _beside(hub.offer(image.path, _progress_of(bench))) as offering:
+    async with bench.hub() as hub, beside(hub.offer(image.path, _progress_of(bench))) as offering:
         confirmed = bench.events.wait_for(
             "confirmed", step["timeout"], since, file_version=image.version_text
         )
-        await _while_going(offering, confirmed)
+        await while_going(offering, confirmed)
         await bench.reports(hub, image.version)
     _went_well(bench, since, image)
     for name in _ONCE:
@@ -97,12 +77,32 @@ async def cuts(bench: Bench, step: Step, chance: random.Random) -> Figures:
     }
 
 
+# A cut may take away the line that was to tell something: what a later boot tells is as good.
+
+
+def _through(image: Image) -> list[Event]:
+    """One of these comes after each boot with every byte of the image on flash."""
+    fields = {"file_version": image.version_text}
+    return [Event("verified", fields), Event("boot", fields)]
+
+
+def _confirmed(image: Image) -> list[Event]:
+    fields = {"file_version": image.version_text}
+    return [Event("confirmed", fields), Event("boot", {**fields, "state": "updated"})]
+
+
+def _late(image: Image) -> list[tuple[list[Event], float]]:
+    """The last cuts of an update fall after the download: at an event, up to so many seconds later."""
+    trial = Event("boot", {"file_version": image.version_text})
+    return [(_through(image), 0.05), ([Event("boot")], 0.4), ([trial], 1.0)]
+
+
 async def _cut_update(
     bench: Bench, step: Step, chance: random.Random, count: int, after: dict[str, int]
 ) -> int:
     """One update with so many cuts; the most bytes that one of them had fetched twice."""
     image = bench.next_image()
-    late = list(_LATE[: count // 5])
+    late = _late(image)[: count // 5]
     offsets = sorted(chance.randrange(1, len(image.data)) for _ in range(count - len(late)))
     events = bench.events
     begin = since = len(events.events)
@@ -110,37 +110,40 @@ async def _cut_update(
     costs: list[int] = []
     before = bench.version
 
+    def cut_at_offset() -> None:
+        offsets.pop(0)
+        bench.cut_now()
+        reached.set()
+
     def progress(offset: int, size: int) -> None:
         bench.record.progress = offset / size
         if offsets and offset >= offsets[0] and not reached.is_set():
-            offsets.pop(0)
-            bench.cut_now()
-            reached.set()
+            cut_at_offset()
 
-    async with bench.hub() as hub, _beside(hub.offer(image.path, progress)) as offering:
-        moments: list[tuple[str, float]] = [("", 0.0)] * len(offsets) + late
-        for name, most in moments:
-            if name:
-                await _while_going(offering, events.wait_for(name, step["timeout"], since))
+    async with bench.hub() as hub, beside(hub.offer(image.path, progress)) as offering:
+        moments: list[tuple[list[Event], float]] = [([], 0.0)] * len(offsets) + late
+        for moment, most in moments:
+            if moment:
+                await while_going(offering, events.wait_for_one(moment, step["timeout"], since))
                 await asyncio.sleep(chance.uniform(0, most))
                 bench.cut_now()
             else:
-                moment = asyncio.wait_for(reached.wait(), step["timeout"])
-                await _while_going(offering, _within(moment, "the download does not come to the next cut"))
+                await while_going(offering, _reached(bench, reached, step, image, since))
+                if not reached.is_set():
+                    cut_at_offset()
             await bench.power_off()
             last = events.events[-1].name
             after[last] = after.get(last, 0) + 1
             twice = bench.wire.statistics.bytes_served_twice(image.version) - sum(costs)
             costs.append(twice)
             _judge_cost(bench, begin, image, twice)
-            confirmed = bool(events.since(begin, "confirmed"))
+            confirmed = events.like(_confirmed(image), begin)
             bench.judge_cut(image.version if confirmed else before)
             since = len(events.events)
             await bench.power_on()
             # Not before: what was still on the wire may have come past the next offset, too.
             reached.clear()
-        told = events.wait_for("confirmed", step["timeout"], begin, file_version=image.version_text)
-        await _while_going(offering, told)
+        await while_going(offering, events.wait_for_one(_confirmed(image), step["timeout"], begin))
         await bench.reports(hub, image.version)
     twice = bench.wire.statistics.bytes_served_twice(image.version) - sum(costs)
     _judge_cost(bench, begin, image, twice)
@@ -149,11 +152,14 @@ async def _cut_update(
     return max([*costs, twice])
 
 
-async def _within(wanted: Coroutine, text: str) -> None:
-    try:
-        await wanted
-    except TimeoutError:
-        raise Failed(text) from None
+async def _reached(bench: Bench, reached: asyncio.Event, step: Step, image: Image, since: int) -> None:
+    """Until ``reached`` is set, or no block comes any more that could set it, because all are on flash: cuts
+    that are drawn near the end come together, and a supply that is slow to go lets some offsets pass."""
+    through = bench.events.wait_for_one(_through(image), step["timeout"], since)
+    async with beside(reached.wait()) as at_offset, beside(through) as told:
+        await asyncio.wait((at_offset, told), return_when=asyncio.FIRST_COMPLETED)
+        if not at_offset.done():
+            await told
 
 
 def _judge_cost(bench: Bench, begin: int, image: Image, twice: int) -> None:
@@ -184,10 +190,10 @@ async def losses(bench: Bench, step: Step, chance: random.Random) -> Figures:
     wire.chance = chance
     lost_before = wire.lost
     try:
-        async with bench.hub() as hub, _beside(hub.offer(image.path, _progress_of(bench))) as offering:
+        async with bench.hub() as hub, beside(hub.offer(image.path, _progress_of(bench))) as offering:
             wire.loss = step["percent"] / 100
             told = bench.events.wait_for("confirmed", step["timeout"], since, file_version=image.version_text)
-            await _while_going(offering, told)
+            await while_going(offering, told)
             await bench.reports(hub, image.version)
     finally:
         wire.loss = 0.0
@@ -225,7 +231,7 @@ async def _given_up(bench: Bench, step: Step, app: str, cause: str) -> Figures:
     # It may run on trial, and only there.
     bench.approved[image.version] = image.signed
     since = len(bench.events.events)
-    async with bench.hub() as hub, _beside(hub.offer(image.path, _progress_of(bench))):
+    async with bench.hub() as hub, beside(hub.offer(image.path, _progress_of(bench))):
         reverted = await bench.events.wait_for("reverted", step["timeout"], since)
         await bench.boots(since + bench.events.events[since:].index(reverted))
         await bench.reports(hub, bench.version)
