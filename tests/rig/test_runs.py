@@ -1,6 +1,7 @@
 """Whole runs on the host board: side by side, over ports by name, and runs that must fail."""
 
 import asyncio
+import random
 import shlex
 import sys
 import time
@@ -10,7 +11,11 @@ import pytest
 
 from tests.test_end_to_end import hanota
 from tools import keys, layout
+from tools.rig import bench_file, steps
+from tools.rig.bench import Bench
 from tools.rig.lock import BenchLock
+from tools.rig.plan import step
+from tools.rig.record import Record
 
 RUN_S = 240.0
 EMULATED = """
@@ -88,6 +93,25 @@ def test_two_benches_side_by_side_each_with_its_hub(tmp_path):
     page = (tmp_path / "out" / "report.html").read_text()
     assert page.count("class='cut'") == 12 and "2 of 2 benches passed" in page
     print(f"two benches in {time.monotonic() - began:.0f} s")
+
+
+class AllAtTheEnd(random.Random):
+    """Draws the last of what may be drawn."""
+
+    def randrange(self, *bounds):
+        return bounds[-1] - 1
+
+
+def test_cuts_that_fall_together(tmp_path):
+    """The download is through before the second of them: no block comes any more to reach its offset."""
+    spec = bench_file.read(write(tmp_path / "benches.toml", EMULATED.format(name="one", hub="own")))["one"]
+
+    async def run():
+        async with Bench(spec, tmp_path / "out", Record("one", 0, time.monotonic())) as bench:
+            await bench.begin()
+            return await steps.cuts(bench, step("cuts", count=4, timeout=30), AllAtTheEnd())
+
+    assert asyncio.run(run())["cuts"] == 4
 
 
 def test_a_board_on_a_desk(tmp_path):

@@ -75,6 +75,9 @@ async def _on_bench(plan: Plan, spec: BenchSpec, directory: Path, told: Record) 
             told.doing = "the first power-on"
             await bench.begin()
             for number, step in enumerate(plan.steps):
+                if told.results and told.results[-1].outcome == record.FAILED:
+                    # From a board that has just booted; if it cannot, the bench is at its end.
+                    await bench.begin()
                 await _step(bench, step, number)
     except click.ClickException as failure:
         told.trouble = failure.message
@@ -106,9 +109,6 @@ async def _step(bench: Bench, step: Step, number: int) -> None:
         result.text = failure.message if known else "the step took too long"  # type: ignore[union-attr]
         result.log = tail(bench.events.said)
     result.seconds = told.now() - result.began
-    if result.outcome == record.FAILED:
-        # The next step starts from a board that has just booted; if it cannot, the bench is at its end.
-        await bench.begin()
 
 
 # The first prints the traceback of its crash; the second's Ctrl-C ends the agent by one.
