@@ -58,7 +58,7 @@ class Agent:
         self._wire = bytearray(encoded_limit(_MAX_FRAME))
         self._file = UpgradeFile()
         self._offer = Offer()
-        self._device = Device(board, board.identity.file_version, self._store)
+        self._device = Device(board, board.identity.file_version, self._store, settings)
         self._trial = None
         if handover.trial:
             # Every other boot does without it.
@@ -144,6 +144,8 @@ class Agent:
         if self._device.activation:
             self._device.activation = False
             self._client.end.activate()
+        if self._device.wanted_file and self._client.fetch(self._device.wanted_file):
+            self._device.wanted_file = 0
         if self._trial:
             if self._trial.check(self._since_boot, self._announced and self.endpoint.heard):
                 self._trial = None
@@ -232,6 +234,8 @@ class Agent:
                 self._board.emit("countdown", {"seconds": client.end.countdown})
             elif action == ss.CHANGED:
                 self._doubt()
+            elif action == ss.FETCHED:
+                self._device.fetched(client.file)
             elif action == ss.REFUSED:
                 # The hub knows. If an earlier download was kept beside the refused one, go on with it.
                 if self._store.downloading and client.state == states.IDLE:

@@ -4,6 +4,7 @@ The interface between agent and application is documented in docs/application.md
 """
 
 from firmware_agent import reject
+from firmware_agent.protocol.ota_commands import FIRST_SPECIFIC_TYPE, LAST_SPECIFIC_TYPE
 from firmware_agent.reject import Rejected
 
 _IDLE = 1000
@@ -13,12 +14,16 @@ class Device:
     """display: the board's display; settings: an AppSettings, load(schema) and save(schema, data);
     file_version: of the running image; eui64: 8 bytes."""
 
-    def __init__(self, board, file_version, store):
+    def __init__(self, board, file_version, store, client_settings):
         self.display = board.display
         self.settings = board.settings
         self.file_version = file_version
         self.eui64 = bytes(board.identity.eui64)
         self.activation = False
+        self.wanted_file = 0
+        self._takers = []
+        self._next_file = 0
+        self._client_settings = client_settings
         self._store = store
         self._emit = board.emit
         self._milliseconds = 0
@@ -52,6 +57,31 @@ class Device:
         self._emit("activation", {"outcome": outcome})
         self.activation = self.activation or outcome == 0
         return outcome
+
+    def fetch_file(self, image_type, take):
+        """Ask the hub for a file for this device alone, of a type from 0xFFC0 to 0xFFFE.
+
+        Some time later ``take(file_version, contents)`` is called once, by the rules of a callback: contents,
+        a memoryview, are the bytes behind the file's header, as the hub sent them, unsigned; None if there is
+        no good file. False, and no call, if the board's client_settings want no such file, one is asked for
+        already, or the last one was asked for less than ``specific_file_period`` ago. ValueError for
+        another type.
+        """
+        if not FIRST_SPECIFIC_TYPE <= image_type <= LAST_SPECIFIC_TYPE:
+            raise ValueError("no device-specific image type: 0x%04x" % image_type)
+        settings = self._client_settings
+        if not settings.specific_file_size or self._takers or self._milliseconds < self._next_file:
+            return False
+        self._next_file = self._milliseconds + settings.specific_file_period
+        self.wanted_file = image_type
+        self._takers.append(take)
+        return True
+
+    def fetched(self, file):
+        """The agent's: the file came, or will not."""
+        contents = file.contents
+        file.contents = None
+        self._takers.pop()(file.file_version, contents)
 
     def elapsed(self, milliseconds):
         """The agent's: time went by; runs what is due, each callback at most once."""

@@ -6,8 +6,9 @@ IDS lists what each of them knows, in the order that discovery tells it.
 """
 
 from firmware_agent.protocol import zcl
-from firmware_agent.protocol.aps_frame import put16, put32
-from firmware_agent.protocol.session import DOWNLOAD, NOTHING
+from firmware_agent.protocol.aps_frame import put16, put32, u16
+from firmware_agent.protocol.ota_commands import IDENTITY_IMAGE_TYPE_AT
+from firmware_agent.protocol.session import DOWNLOAD, FILE, NOTHING
 
 BASIC = 0x0000
 OTA = 0x0019
@@ -89,7 +90,7 @@ def read_ota(device, attribute, out, at):
         out[at + 1 : at + 9] = device.server_eui64()
         return 9
     if attribute == 0x0001:
-        downloading = status == _DOWNLOADING and client.base == DOWNLOAD
+        downloading = status == _DOWNLOADING and client.base in (DOWNLOAD, FILE)
         return _u32(out, at, client.download.offset if downloading else _UNKNOWN_U32)
     if attribute == 0x0002:
         return _u32(out, at, identity.file_version)
@@ -105,7 +106,8 @@ def read_ota(device, attribute, out, at):
     if attribute == 0x0007:
         return _u16(out, at, identity.manufacturer_code)
     if attribute == 0x0008:
-        return _u16(out, at, _UNKNOWN_U16 if client.base == NOTHING else identity.image_type)
+        known = client.base != NOTHING
+        return _u16(out, at, u16(client.image, IDENTITY_IMAGE_TYPE_AT) if known else _UNKNOWN_U16)
     if attribute == 0x0009:
         return _u16(out, at, client.download.minimum_block_period)
     if attribute == 0x000A:

@@ -15,15 +15,17 @@ IMAGE_NOTIFY = 0x00
 QUERY_NEXT_IMAGE_RESPONSE = 0x02
 IMAGE_BLOCK_RESPONSE = 0x05
 UPGRADE_END_RESPONSE = 0x07
+QUERY_SPECIFIC_FILE_RESPONSE = 0x09
 # Client to server.
 QUERY_NEXT_IMAGE_REQUEST = 0x01
 IMAGE_BLOCK_REQUEST = 0x03
 IMAGE_PAGE_REQUEST = 0x04
 UPGRADE_END_REQUEST = 0x06
+QUERY_SPECIFIC_FILE_REQUEST = 0x08
 
 # What a client that is asked says it takes and sends, in order (general command discovery).
-RECEIVED = bytes((IMAGE_NOTIFY, QUERY_NEXT_IMAGE_RESPONSE, IMAGE_BLOCK_RESPONSE, UPGRADE_END_RESPONSE))
-GENERATED = bytes((QUERY_NEXT_IMAGE_REQUEST, IMAGE_BLOCK_REQUEST, IMAGE_PAGE_REQUEST, UPGRADE_END_REQUEST))
+RECEIVED = b"\x00\x02\x05\x07\x09"
+GENERATED = b"\x01\x03\x04\x06\x08"
 
 # Frame control of a client's request: cluster-specific, to the server, a Default Response is welcome.
 REQUEST_CONTROL = 0x01
@@ -90,6 +92,16 @@ END_REQUEST_LENGTH = 9
 END_CURRENT_AT = 8
 END_UPGRADE_AT = 12
 END_LENGTH = 16
+
+# Query Device Specific File Request: EUI64, identity with the version that runs, stack version u16. Its
+# response is laid out as that of Query Next Image.
+SPECIFIC_MANUFACTURER_AT = 8
+SPECIFIC_IMAGE_TYPE_AT = 10
+SPECIFIC_VERSION_AT = 12
+SPECIFIC_STACK_AT = 16
+SPECIFIC_LENGTH = 18
+FIRST_SPECIFIC_TYPE = 0xFFC0
+LAST_SPECIFIC_TYPE = 0xFFFE
 
 
 def put_query(out, at, identity):
@@ -173,12 +185,8 @@ class ImageOffer:
         self.file_size = 0
         self.space = 0
 
-    def take(self, buf, at, identity):
-        """Read a whole SUCCESS response at buf[at:]. The ZCL status of the offer itself:
-
-        SUCCESS; INVALID_FIELD if it is not for this device or has no bytes; NO_IMAGE_AVAILABLE if it
-        is what runs already; INSUFFICIENT_SPACE if it cannot fit.
-        """
+    def read(self, buf, at):
+        """Read a whole SUCCESS response at buf[at:]."""
         at += OFFER_IDENTITY_AT
         for i in range(IDENTITY_SIZE):
             self.image[i] = buf[at + i]
@@ -186,6 +194,14 @@ class ImageOffer:
         self.image_type = u16(buf, at + IDENTITY_IMAGE_TYPE_AT)
         self.file_version = u32(buf, at + IDENTITY_VERSION_AT)
         self.file_size = u32(buf, at + IDENTITY_SIZE)
+
+    def take(self, buf, at, identity):
+        """Read it; the ZCL status of the offer itself:
+
+        SUCCESS; INVALID_FIELD if it is not for this device or has no bytes; NO_IMAGE_AVAILABLE if it
+        is what runs already; INSUFFICIENT_SPACE if it cannot fit.
+        """
+        self.read(buf, at)
         # herdsman with a plain file offers any device's image: this check is the device's own.
         if self.manufacturer_code != identity.manufacturer_code or self.image_type != identity.image_type:
             return INVALID_FIELD

@@ -18,6 +18,7 @@ HELD = 32  # the server said to wait
 COUNTING = 64  # ``end.countdown`` seconds until activation
 
 CHANGED = 128  # the server has other bytes than were proven: call download.written(0, ...) or abandon()
+FETCHED = 256  # what client.fetch() was for has come, or will not: ``file.contents``
 
 # Requests: what is asked.
 NONE = 0
@@ -25,12 +26,14 @@ QUERY = 1
 BLOCK = 2
 END = 3
 PAGE = 4
+SPECIFIC = 5
 
 # What there is to go back to when a query brings nothing.
 NOTHING = 0
 DOWNLOAD = 1
 CANDIDATE = 2
 PART = 3  # a file of several; the next one is wanted
+FILE = 4  # nothing, and a device-specific file is being asked for or fetched
 
 FOREVER = -1
 
@@ -38,11 +41,11 @@ FOREVER = -1
 class Session:
     """identity: the device's own; settings: a Settings; random: callable(n) -> 0..n-1.
 
-    base: NOTHING, DOWNLOAD, CANDIDATE or PART. waiting: the kind of request to send next, outstanding: that
-    on the air, tries: how often it was sent in vain. image, offset: what is asked for, as on the air;
-    data_size: bytes wanted at most; status: what an Upgrade End Request says. due: ms until there is
-    something to do, FOREVER for never. actions: those not handed out yet. ignored: commands that meant
-    nothing here.
+    base: NOTHING, DOWNLOAD, CANDIDATE, PART or FILE. file: the SpecificFile, once there was one. waiting: the
+    kind of request to send next, outstanding: that on the air, tries: how often it was sent in vain. image,
+    offset: what is asked for, as on the air; data_size: bytes wanted at most; status: what an Upgrade End
+    Request says. due: ms until there is something to do, FOREVER for never. actions: those not handed out
+    yet. ignored: commands that meant nothing here.
     """
 
     def __init__(self, identity, settings, random):
@@ -51,6 +54,7 @@ class Session:
         self.random = random
         self.state = states.IDLE
         self.base = NOTHING
+        self.file = None
         self.waiting = NONE
         self.outstanding = NONE
         self.tries = 0
@@ -88,6 +92,8 @@ class Session:
         if self.outstanding != NONE or not states.allows(self.state, states.QUERY):
             self.wish = True
             return
+        if self.base == FILE:
+            self.file.over()
         self.move(states.QUERY)
         self.ask(QUERY)
 

@@ -43,6 +43,11 @@ class Settings:
     query_period = 24 * 3600 * 1000
     # The same while neither slot may run: nothing else is left to do. Ours.
     recovery_query_period = 3600 * 1000
+    # Largest device-specific file that the application may ask for, bytes with its header; 0 for none. Ours,
+    # off: it costs that much RAM, and neither zigpy nor herdsman serves one.
+    specific_file_size = 0
+    # From one query for such a file to the next, at least. Ours.
+    specific_file_period = 3600 * 1000
     # A sleepy end device asks its parent for frames (link.poll()) this often while an answer is outstanding.
     # Spec, Poll Control cluster: a short poll interval of half a second.
     short_poll = 500

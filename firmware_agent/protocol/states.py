@@ -34,7 +34,7 @@ APPLY = 10  # activate now
 HOLD = 11  # activate when told
 COUNT = 12  # activate at a known time
 DUE = 13  # that time came, or the next poll's
-MORE = 14  # the file is good, and the upgrade needs another one
+MORE = 14  # the file is good, and nothing to run: the upgrade needs another one, or it is no firmware
 
 TRANSITIONS = (
     # IDLE

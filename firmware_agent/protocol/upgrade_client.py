@@ -24,6 +24,7 @@ from firmware_agent.protocol.session import (
     CANDIDATE,
     DOWNLOAD,
     END,
+    FILE,
     FOREVER,
     NONE,
     NOTHING,
@@ -34,12 +35,16 @@ from firmware_agent.protocol.session import (
     QUERIED,
     QUERY,
     REFUSED,
+    SPECIFIC,
+    WRITE,
     Session,
 )
 from firmware_agent.protocol.upgrade_end import UpgradeEnd
 
+# What asks for a file, by the kind of request.
+_QUERIES = {QUERY: ota.QUERY_NEXT_IMAGE_REQUEST, SPECIFIC: ota.QUERY_SPECIFIC_FILE_REQUEST}
 # ImageUpgradeStatus (attribute 0x0006) while a query is on its way, by what is kept meanwhile.
-_STATUS_KEPT = (0, 1, 2, 5)
+_STATUS_KEPT = (0, 1, 2, 5, 0)
 _STATUS_HELD = (3, 6)  # by the activation policy
 
 
@@ -123,6 +128,18 @@ class UpgradeClient(Session):
         self.move(states.MORE)
         self.ask(END)
 
+    def fetch(self, image_type):
+        """Ask for a device-specific file; action FETCHED when that is over. False if this is not the time,
+        while there is a download, an image or another request, or if the setting wants none."""
+        if self.settings.specific_file_size == 0:
+            return False
+        if self.file is None:
+            # Most devices never ask.
+            from firmware_agent.protocol.specific_file import SpecificFile
+
+            self.file = SpecificFile(self)
+        return self.file.ask(image_type)
+
     def rejoined(self):
         """The link is back: the answer to an outstanding request is lost, so it is repeated at once."""
         kind = self.outstanding
@@ -145,9 +162,11 @@ class UpgradeClient(Session):
 
     def downloaded_file_version(self):
         """DownloadedFileVersion, attribute 0x0004: the verified image's, 0xFFFFFFFF if there is none."""
-        return self._kept_version() if self.base >= CANDIDATE else ota.ANY_VERSION
+        return self._kept_version() if self.base in (CANDIDATE, PART) else ota.ANY_VERSION
 
     def _kept_version(self):
+        if self.base == NOTHING or self.base == FILE:
+            return ota.ANY_VERSION
         return u32(self.image, ota.IDENTITY_VERSION_AT)
 
     # In: commands and time
@@ -167,12 +186,16 @@ class UpgradeClient(Session):
             return zcl.SUCCESS
         if command == ota.IMAGE_BLOCK_RESPONSE:
             status = self.download.handle_block(buf, at, end)
+            if self.base == FILE and self.actions & WRITE:
+                self.file.write()
             if status != zcl.ABORT:
                 return status
             self._stop(states.ABORTED)
             return zcl.SUCCESS
         if command == ota.QUERY_NEXT_IMAGE_RESPONSE:
-            return self._handle_offer(buf, at, end)
+            return self._handle_offer(buf, at, end, QUERY)
+        if command == ota.QUERY_SPECIFIC_FILE_RESPONSE:
+            return self._handle_offer(buf, at, end, SPECIFIC)
         return zcl.UNSUP_CLUSTER_COMMAND
 
     def handle_default_response(self, command, status):
@@ -184,7 +207,7 @@ class UpgradeClient(Session):
         elif command == ota.IMAGE_PAGE_REQUEST and self.outstanding == PAGE and status != zcl.SUCCESS:
             self.download.refuse_pages()
             self.download.ask_again()
-        elif command == ota.QUERY_NEXT_IMAGE_REQUEST and self.outstanding == QUERY and status != zcl.SUCCESS:
+        elif command == _QUERIES.get(self.outstanding) and status != zcl.SUCCESS:
             self.decline()
         else:
             self.ignored += 1
@@ -248,6 +271,9 @@ class UpgradeClient(Session):
             self.actions |= QUERIED
             out[at + 2] = ota.QUERY_NEXT_IMAGE_REQUEST
             length = ota.put_query(out, payload, self.identity)
+        elif kind == SPECIFIC:
+            out[at + 2] = ota.QUERY_SPECIFIC_FILE_REQUEST
+            length = self.file.put_query(out, payload)
         else:
             out[at + 2] = ota.UPGRADE_END_REQUEST
             length = ota.put_end_request(out, payload, self.image, self.status)
@@ -258,8 +284,7 @@ class UpgradeClient(Session):
 
     def _handle_notify(self, buf, at, end, broadcast):
         if broadcast:
-            kept = ota.ANY_VERSION if self.base == NOTHING else self._kept_version()
-            if not ota.notify_concerns(buf, at, end, self.identity, kept, self.random):
+            if not ota.notify_concerns(buf, at, end, self.identity, self._kept_version(), self.random):
                 self.ignored += 1
                 return zcl.SUCCESS
         elif end - at not in ota.NOTIFY_LENGTHS:
@@ -270,8 +295,9 @@ class UpgradeClient(Session):
         self.query()
         return zcl.SUCCESS
 
-    def _handle_offer(self, buf, at, end):
-        if self.state != states.QUERYING:
+    def _handle_offer(self, buf, at, end, kind):
+        specific = kind == SPECIFIC
+        if self.state != states.QUERYING or specific != (self.base == FILE):
             self.ignored += 1
             return zcl.SUCCESS
         length = end - at
@@ -280,15 +306,18 @@ class UpgradeClient(Session):
         if buf[at] != zcl.SUCCESS:
             self.decline()
             return zcl.SUCCESS
-        status = self.offer.take(buf, at, self.identity)
+        status = (self.file if specific else self.offer).take(buf, at, self.identity)
         if status != zcl.SUCCESS:
             self.decline()
             return status if status != zcl.NO_IMAGE_AVAILABLE else zcl.SUCCESS
-        # A Notify that came while this answer was on its way has what it wanted.
-        self.wish = False
         self.rest(FOREVER)
         self.move(states.OFFER)
-        self.actions |= OFFERED
+        if specific:
+            self.file.begin()
+        else:
+            # A Notify that came while this answer was on its way has what it wanted.
+            self.wish = False
+            self.actions |= OFFERED
         return zcl.SUCCESS
 
     def _handle_end(self, buf, at, end):
@@ -301,15 +330,20 @@ class UpgradeClient(Session):
         return self.end.handle_response(buf, at)
 
     def _reported(self):
-        if self.base != PART:
+        if self.base != PART and self.base != FILE:
             self.actions |= REFUSED
         self._stop(states.REPORTED)
 
     def _stop(self, event):
         """To IDLE, with a time for the next query. What is there of a download is kept."""
         self.move(event)
+        fetched = self.base == FILE
+        if fetched:
+            self.file.over()
         if self.wish:
             self.rest(0)
+        elif fetched:
+            self.rest(self.file.next_query)
         elif self.base == DOWNLOAD:
             self.rest(self.download.next_back_off())
         elif event == states.REPORTED and self.base == PART:
@@ -326,9 +360,9 @@ class UpgradeClient(Session):
         if kind == BLOCK or kind == PAGE:
             if not self.download.timed_out():
                 self._stop(states.GIVE_UP)
-        elif kind == QUERY:
+        elif kind == QUERY or kind == SPECIFIC:
             if self.tries < settings.query_tries:
-                self.repeat(QUERY)
+                self.repeat(kind)
             elif self.base == DOWNLOAD:
                 # herdsman never answers a repeated query, but serves blocks: go on with those.
                 self.download.go_on()

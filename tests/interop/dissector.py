@@ -172,6 +172,7 @@ _OTA_FIELDS = {
     "response_spacing": "rsp_spacing",
     "minimum_block_period": "min_block_period",
     "status": "status",
+    "current_zigbee_stack_version": "zb_stack.ver",
 }
 _ATTRIBUTE_FIELD = {0x0000: "zbee_zcl_general.basic.attr_id", Ota.cluster_id: "zbee_zcl_general.ota.attr_id"}
 

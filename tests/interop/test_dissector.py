@@ -19,6 +19,10 @@ def device_frames():
             frames.append(Rig(page_size=page_size, **options).downloading().take().frame)
     both = {"request_node_address": True, "request_block_period": True}
     frames.append(Rig(**both).downloading().take().frame)
+    fetch = Rig(specific_file_size=100)
+    assert fetch.client.fetch(0xFFC1)
+    fetch.send()
+    frames.append(fetch.take().frame)
     out = bytearray(64)
     frames.append(bytes(out[: rig.endpoint.put_announce(out)]))
     rig.endpoint.heard = True

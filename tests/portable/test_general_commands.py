@@ -272,6 +272,10 @@ def requests_of_a_whole_update():
     commands.add(rig.take().command)
     commands.add(Rig(page_size=512).downloading().take().command)
     commands.add(Rig().ending().take().command)
+    rig = Rig(specific_file_size=100)
+    assert rig.client.fetch(0xFFC1)
+    rig.send()
+    commands.add(rig.take().command)
     return commands
 
 

@@ -234,6 +234,62 @@ CLIENT = {
             "GB, as implemented",
         ),
     ],
+    "Query Device Specific File": [
+        Rule(
+            "specific-off",
+            "When a client asks is its manufacturer's choice: ours asks when its application does, and only "
+            "on a board that wants such files.",
+            "ZCL 11.13.10; ours",
+        ),
+        Rule(
+            "specific-request",
+            "The request names the device's EUI64, manufacturer, an image type from 0xFFC0 to 0xFFFE, the "
+            "firmware's version and the stack version.",
+            "ZCL 11.13.10",
+        ),
+        Rule(
+            "specific-fetched",
+            "After a response SUCCESS the file is fetched by Image Block Requests, as any other.",
+            "ZCL 11.13.11",
+        ),
+        Rule(
+            "specific-refused",
+            "A hub that has none, or does not know the command, ends the matter.",
+            "ZCL 11.13.11",
+        ),
+        Rule(
+            "specific-offer-checked",
+            "Manufacturer and type must be those asked for, the size above 0: else INVALID_FIELD; what does "
+            "not fit is INSUFFICIENT_SPACE.",
+            "ZCL 11.13.11; ours",
+        ),
+        Rule(
+            "specific-header",
+            "The file's header must say the same and name this device as destination; else Upgrade End says "
+            "INVALID_IMAGE, and nobody gets the file.",
+            "ZCL 11.4; ours",
+        ),
+        Rule(
+            "specific-never-applied",
+            "Its end is told by Upgrade End; the answer, whatever it says, activates nothing.",
+            "ours",
+        ),
+        Rule(
+            "specific-firmware-first",
+            "Firmware goes first: there is no such request during an upgrade, and a Notify ends it.",
+            "ours",
+        ),
+        Rule(
+            "specific-query-period",
+            "The client's own queries for firmware are not put off by it.",
+            "ours",
+        ),
+        Rule(
+            "specific-application",
+            "The application gets what is behind the header, and may ask once an hour.",
+            "ours",
+        ),
+    ],
     "Figures": [
         Rule("figure-data-size", "At most 63 bytes a block are asked for.", "Silabs, IKEA, Sonoff"),
         Rule(

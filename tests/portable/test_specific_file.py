@@ -1,0 +1,495 @@
+"""A device-specific file: asked for, fetched, handed to the application; what a hub may do wrong with it."""
+
+import struct
+
+from firmware_agent.agent import Agent
+from firmware_agent.protocol import session as ss
+from firmware_agent.protocol import states
+from hal.link import FrameReceiver, encode, encoded_limit
+from tests.portable.bench import Bench
+from tests.portable.scripted import (
+    BLOCK_REQUEST,
+    END,
+    HOUR,
+    NEW,
+    NO_IMAGE,
+    NOW,
+    OLD,
+    QUERY,
+    SIZE,
+    Identity,
+    Rig,
+    aps,
+    block,
+    block_status,
+    default_response,
+    end_response,
+    notify,
+    offer,
+    wait_for_data,
+)
+
+HEAP = "1M"
+SPECIFIC = 8
+CONFIGURATION = 0xFFC1
+VERSION = 0x00000007
+CONTENTS = bytes(range(100))
+EUI64 = Identity.eui64
+
+
+def file_of(
+    contents=CONTENTS, destination=EUI64, image_type=CONFIGURATION, size=None, magic=0x0BEEF11E, length=None
+):
+    """An upgrade file for one device: header, destination, contents."""
+    control = 2 if destination else 0
+    whole = 56 + len(destination)
+    head = struct.pack(
+        "<IHHHHHIH",
+        magic,
+        0x0100,
+        whole if length is None else length,
+        control,
+        0x1234,
+        image_type,
+        VERSION,
+        2,
+    )
+    size = whole + len(contents) if size is None else size
+    return head + bytes(32) + struct.pack("<I", size) + destination + contents
+
+
+FILE = file_of()
+FILE_SIZE = len(FILE)
+
+
+def file_offer(size=FILE_SIZE, manufacturer=0x1234, image_type=CONFIGURATION, status=0):
+    ids = struct.pack("<HHII", manufacturer, image_type, VERSION, size)
+    return bytes([0x19, 2, 9, status]) + ids
+
+
+def file_block(request, data=FILE, image_type=CONFIGURATION):
+    part = data[request.offset : request.offset + request.size]
+    return block(request.offset, part, version=VERSION, image_type=image_type)
+
+
+def asking(**settings):
+    """A device at rest that has just asked; first what it had to ask anyway."""
+    rig = Rig(specific_file_size=512, **settings)
+    rig.query()
+    rig.hear(NO_IMAGE)
+    assert rig.client.fetch(CONFIGURATION)
+    rig.send()
+    rig.actions.clear()
+    return rig
+
+
+def fetching(data=FILE, **settings):
+    rig = asking(**settings)
+    rig.take()
+    rig.hear(file_offer(len(data)))
+    assert rig.state == states.DOWNLOADING
+    return rig
+
+
+def fetched(rig, data=FILE):
+    """Serve blocks until something else is asked; that request."""
+    while rig.asked and rig.asked[0].command == BLOCK_REQUEST:
+        rig.hear(file_block(rig.take(), data))
+    return rig.take()
+
+
+def told(rig):
+    """The application was told, once, that there is no file, and the client is where it was."""
+    return (
+        rig.actions.count(ss.FETCHED) == 1
+        and rig.client.file.contents is None
+        and rig.client.base == ss.NOTHING
+    )
+
+
+# rule: specific-request
+def test_request_names_device_type_and_the_version_that_runs():
+    request = asking().take()
+    assert request.command == SPECIFIC and request.frame[12] == 0x01
+    assert request.payload == EUI64 + struct.pack("<HHIH", 0x1234, CONFIGURATION, OLD, 2)
+
+
+# rule: specific-fetched
+def test_file_is_fetched_by_block_requests_and_handed_over():
+    rig = fetching()
+    first = rig.asked[0]
+    assert first.payload[1:9] == struct.pack("<HHI", 0x1234, CONFIGURATION, VERSION) and first.offset == 0
+    request = fetched(rig)
+    assert bytes(rig.client.file.contents) == CONTENTS and rig.client.file.file_version == VERSION
+    assert (
+        rig.actions.count(ss.FETCHED) == 1 and ss.WRITE not in rig.actions and ss.OFFERED not in rig.actions
+    )
+    assert request.command == END and request.payload == b"\x00" + first.payload[1:9]
+
+
+# rule: specific-never-applied
+def test_nothing_is_applied_whatever_is_answered():
+    for answer in (end_response(0, 0), end_response(NOW, NOW + 5), default_response(END, 0)):
+        rig = fetching()
+        fetched(rig)
+        rig.hear(answer)
+        assert rig.state == states.IDLE and rig.client.base == ss.NOTHING and rig.quiet()
+        assert ss.REFUSED not in rig.actions and rig.actions.count(ss.FETCHED) == 1
+        rig.hear(end_response(0, 0))
+        assert rig.state == states.IDLE and rig.take_reply()[-1] == 0x96
+
+
+def test_end_that_nobody_answers_is_not_repeated_for_ever():
+    rig = fetching(end_tries=3)
+    fetched(rig)
+    rig.pass_time(60000)
+    assert [request.command for request in rig.asked] == [END, END] and rig.state == states.IDLE
+
+
+# rule: specific-query-period
+def test_next_query_for_firmware_comes_when_it_was_due():
+    rig = Rig(specific_file_size=512, query_period=10 * HOUR)
+    rig.query()
+    rig.hear(NO_IMAGE)
+    due = rig.client.poll_timeout()
+    assert rig.client.fetch(CONFIGURATION)
+    rig.send()
+    rig.take()
+    rig.pass_time(1000)
+    rig.hear(file_offer())
+    fetched(rig)
+    rig.hear(end_response(0, 0))
+    assert rig.client.poll_timeout() == due
+    rig.pass_time(due)
+    assert rig.take().command == QUERY
+
+
+# rule: specific-refused
+def test_hub_without_such_a_file():
+    answers = [file_offer(status=status)[:4] for status in (0x98, 0x7E, 0x01, 0x97)]
+    answers += [default_response(SPECIFIC, status) for status in (0x81, 0x80, 0x01)]
+    for answer in answers:
+        rig = asking()
+        rig.take()
+        rig.hear(answer)
+        assert rig.state == states.IDLE and told(rig) and rig.quiet(), answer
+
+
+def test_default_response_that_refuses_nothing():
+    rig = asking()
+    rig.take()
+    for answer in (default_response(SPECIFIC, 0), default_response(QUERY, 0x81), default_response(3, 0x81)):
+        rig.hear(answer)
+        assert rig.state == states.QUERYING and not rig.actions
+
+
+# rule: specific-offer-checked
+def test_offers_that_are_not_what_was_asked_for():
+    for answer, status in (
+        (file_offer(manufacturer=0x4321), 0x85),
+        (file_offer(image_type=0xFFC0), 0x85),
+        (file_offer(image_type=0x0084), 0x85),
+        (file_offer(size=0), 0x85),
+        (file_offer(size=513), 0x89),
+        (file_offer(size=0xFFFFFFFF), 0x89),
+    ):
+        rig = asking()
+        rig.take()
+        rig.hear(answer)
+        assert rig.take_reply()[-3:] == bytes([0x0B, 9, status]), answer
+        assert rig.state == states.IDLE and told(rig) and rig.quiet()
+
+
+def test_cut_answers_are_malformed_and_the_request_is_repeated():
+    for cut in (3, 4, 15):
+        rig = asking()
+        first = rig.take()
+        rig.hear(file_offer()[:cut])
+        assert rig.take_reply()[-1] == 0x80 and rig.state == states.QUERYING
+        rig.pass_time(3000)
+        second = rig.take()
+        assert second.payload == first.payload and second.tsn != first.tsn
+
+
+def test_answers_to_another_question_mean_nothing():
+    rig = asking()
+    rig.take()
+    for frame in (offer(), NO_IMAGE, block(0, FILE[:10]), block_status(0x95)):
+        rig.hear(frame)
+        assert rig.state == states.QUERYING and not rig.actions and rig.quiet()
+    rig = Rig(specific_file_size=512)
+    for frame in (file_offer(), file_offer(status=0x98)[:4]):
+        rig.hear(frame)
+        assert rig.state == states.IDLE and not rig.actions and rig.quiet()
+    rig.query()
+    ignored = rig.client.ignored
+    rig.hear(file_offer())
+    assert rig.state == states.QUERYING and rig.client.ignored == ignored + 1
+
+
+def test_unanswered_request_is_given_up():
+    rig = asking(query_tries=3)
+    rig.pass_time(30000)
+    assert [request.command for request in rig.asked] == [SPECIFIC] * 3
+    assert rig.state == states.IDLE and told(rig)
+
+
+def test_lost_blocks_are_asked_for_again_and_too_many_end_it():
+    rig = fetching(block_tries=4)
+    rig.hear(file_block(rig.take()))
+    offset = rig.asked[0].offset
+    assert offset == 63
+    rig.pass_time(10000)
+    assert {request.offset for request in rig.asked} == {offset} and len(rig.asked) == 3
+    rig.hear(file_block(rig.asked.pop()))
+    rig.asked = rig.asked[-1:] if rig.asked[-1].offset > offset else rig.asked
+    rig.pass_time(HOUR)
+    assert told(rig) and rig.state == states.IDLE and rig.client.base == ss.NOTHING
+
+
+def test_wait_and_abort_are_obeyed():
+    rig = fetching()
+    rig.take()
+    rig.hear(wait_for_data(0, 60))
+    rig.pass_time(59999)
+    assert rig.quiet()
+    rig.pass_time(1)
+    assert rig.take().offset == 0
+    rig.hear(block_status(0x95))
+    assert rig.state == states.IDLE and told(rig) and rig.quiet()
+
+
+def test_blocks_of_another_file_mean_nothing():
+    rig = fetching()
+    request = rig.take()
+    for frame in (
+        file_block(request, image_type=0xFFC0),
+        block(0, FILE[:63], version=VERSION),
+        block(1, FILE[1:64], version=VERSION, image_type=CONFIGURATION),
+        block(0, b"", version=VERSION, image_type=CONFIGURATION),
+    ):
+        rig.hear(frame)
+        assert rig.quiet() and rig.client.download.offset == 0
+
+
+# rule: specific-header
+def test_files_that_are_not_for_this_device():
+    for data in (
+        file_of(destination=b""),
+        file_of(destination=b"\x09" + EUI64[1:]),
+        file_of(image_type=0xFFC0),
+        file_of(size=60),
+        file_of(magic=0x0BEEF11F),
+        file_of(length=0),
+        file_of(length=9),
+        file_of(length=56),
+        file_of(length=97),
+        file_of(length=0xFFFF),
+        FILE[:55],
+        FILE[:1],
+    ):
+        rig = fetching(data)
+        request = fetched(rig, data)
+        assert request.command == END and request.status == 0x96 and rig.client.file.contents is None
+        assert rig.actions.count(ss.FETCHED) == 1
+        rig.hear(end_response(0, 0))
+        assert rig.state == states.IDLE and rig.client.base == ss.NOTHING and told(rig)
+
+
+# rule: specific-firmware-first
+def test_notify_ends_it_and_firmware_is_asked_for():
+    rig = fetching()
+    rig.hear(file_block(rig.take()))
+    rig.hear(notify())
+    rig.hear(file_block(rig.take()))
+    assert rig.take().command == QUERY and told(rig)
+    rig.hear(offer())
+    assert rig.take().command == BLOCK_REQUEST and rig.client.download.size == SIZE
+    assert rig.actions.count(ss.FETCHED) == 1
+
+
+def test_notify_while_it_is_asked_for():
+    for answer in (file_offer(), file_offer(status=0x98)[:4]):
+        rig = asking()
+        rig.take()
+        rig.hear(notify())
+        rig.hear(answer)
+        rig.pass_time(1)
+        assert rig.take().command == QUERY and told(rig)
+
+
+def test_not_while_there_is_firmware_or_a_request():
+    for rig in (
+        Rig(specific_file_size=512).downloading(1),
+        Rig(specific_file_size=512).verifying(),
+        Rig(specific_file_size=512).ending(),
+        Rig(specific_file_size=512).waiting(),
+        Rig(specific_file_size=512).reporting(),
+    ):
+        rig.asked.clear()
+        state = rig.state
+        assert not rig.client.fetch(CONFIGURATION)
+        rig.send()
+        assert rig.quiet() and rig.state == state
+    rig = Rig(specific_file_size=512)
+    rig.query()
+    assert not rig.client.fetch(CONFIGURATION)
+    rig = Rig(specific_file_size=512).downloading(1)
+    rig.hear(block_status(0x95))
+    assert rig.state == states.IDLE and not rig.client.fetch(CONFIGURATION)
+
+
+# rule: specific-off
+def test_off_unless_a_board_wants_it():
+    rig = Rig()
+    assert not rig.client.fetch(CONFIGURATION) and rig.client.file is None
+    rig.hear(file_offer())
+    assert rig.state == states.IDLE and not rig.actions
+
+
+def test_attributes_meanwhile():
+    rig = fetching()
+    rig.hear(file_block(rig.take()))
+    client = rig.client
+    assert client.upgrade_status() == 1 and client.downloaded_file_version() == 0xFFFFFFFF
+    rig.hear(b"\x18\x07\x00\x01\x00\x08\x00")
+    values = rig.take_reply()[15:]
+    assert values == b"\x01\x00\x00\x23" + struct.pack("<I", 63) + b"\x08\x00\x00\x21" + b"\xc1\xff"
+    rig = asking()
+    assert rig.client.upgrade_status() == 0
+
+
+def test_another_one_can_be_fetched_afterwards():
+    rig = fetching()
+    fetched(rig)
+    rig.hear(end_response(0, 0))
+    assert rig.client.fetch(0xFFC0)
+    rig.send()
+    assert rig.take().payload[10:12] == b"\xc0\xff"
+    rig.hear(file_offer())
+    assert rig.take_reply()[-1] == 0x85, "the type of the one before"
+    assert rig.actions.count(ss.FETCHED) == 2 and rig.client.file.contents is None
+
+
+class Board:
+    """A board, its link, clock and watchdog, with a hub that has a file for the device and no firmware."""
+
+    address = 0x1234
+    endpoint = 1
+    profile = 0x0104
+    max_data_size = 63
+    display = settings = None
+    joined = True
+
+    def __init__(self, **client_settings):
+        self.client_settings = client_settings
+        self.identity = Identity()
+        self.link = self.clock = self.watchdog = self
+        self.now = 0
+        self.inbox = bytearray()
+        self.asked = []
+        self._receiver = FrameReceiver()
+
+    def ticks_ms(self):
+        return self.now
+
+    def ticks_diff(self, a, b):
+        return a - b
+
+    def feed(self):
+        pass
+
+    def random(self, n):
+        return 0
+
+    def emit(self, event, fields):
+        pass
+
+    def read_into(self, buf):
+        n = min(len(buf), len(self.inbox))
+        buf[:n] = self.inbox[:n]
+        self.inbox = self.inbox[n:]
+        return n
+
+    def write(self, buf, n):
+        at = 0
+        while at < n:
+            at = self._receiver.feed(buf, at, n)
+            if self._receiver.ready:
+                self._answer(bytes(self._receiver.buffer[: self._receiver.length]))
+
+    def _answer(self, frame):
+        if frame[7] == 0:
+            return
+        command, payload = frame[14], frame[15:]
+        self.asked.append(command)
+        if command == QUERY:
+            self._send(NO_IMAGE)
+        elif command == SPECIFIC:
+            self._send(file_offer())
+        elif command == BLOCK_REQUEST:
+            at = struct.unpack_from("<I", payload, 9)[0]
+            part = FILE[at : at + payload[13]]
+            self._send(block(at, part, version=VERSION, image_type=CONFIGURATION))
+        elif command == END:
+            self._send(end_response(0, 0, version=VERSION, image_type=CONFIGURATION))
+
+    def _send(self, zcl):
+        frame = aps(zcl)
+        wire = bytearray(encoded_limit(len(frame)))
+        self.inbox += wire[: encode(frame, len(frame), wire)]
+
+
+class Application:
+    """Asks for its file once a minute."""
+
+    def __init__(self):
+        self.got = []
+        self.granted = []
+
+    def start(self, device):
+        self.device = device
+        device.every(60000, self.ask)
+
+    def ask(self, elapsed):
+        self.granted.append(self.device.fetch_file(CONFIGURATION, self.take))
+
+    def take(self, file_version, contents):
+        self.got.append((file_version, bytes(contents)))
+
+    def progress(self, status, offset, size):
+        pass
+
+
+def live(board, milliseconds):
+    application = Application()
+    agent = Agent(board, Bench().at_factory().power_on(), application)
+    agent.start()
+    while board.now < milliseconds:
+        board.now += max(agent.poll(), 1)
+    return application
+
+
+# rule: specific-application
+def test_application_gets_its_file_and_no_more_than_one_an_hour():
+    board = Board(specific_file_size=512)
+    application = live(board, HOUR + 130000)
+    assert application.got == [(VERSION, CONTENTS)] * 2
+    assert application.granted == [True] + [False] * 59 + [True, False]
+    assert board.asked.count(SPECIFIC) == 2 and board.asked.count(END) == 2
+
+
+def test_application_on_a_board_that_wants_no_files():
+    board = Board()
+    application = live(board, 200000)
+    assert application.granted == [False] * 3 and not application.got and SPECIFIC not in board.asked
+
+
+def test_application_may_ask_for_device_specific_types_only():
+    application = live(Board(specific_file_size=512), 1)
+    for image_type in (0x0084, 0xFFBF, 0xFFFF, NEW):
+        try:
+            application.device.fetch_file(image_type, application.take)
+        except ValueError:
+            continue
+        raise AssertionError(image_type)
