@@ -1,8 +1,21 @@
 """The application's settings: saved and found, over power cuts, updates and reverts."""
 
+from binascii import crc32
+
 from firmware_agent.store.app_settings import LIMIT, AppSettings
 from hal.flash import FlashArea
-from hal.sim.cut_flash import BITS, ERASE, FLICKER, NOTHING, PREFIX, UNSTABLE, WHOLE, CutFlash, PowerCut
+from hal.sim.cut_flash import (
+    BITS,
+    ERASE,
+    FLICKER,
+    NOTHING,
+    PREFIX,
+    PROGRAM,
+    UNSTABLE,
+    WHOLE,
+    CutFlash,
+    PowerCut,
+)
 from tests.portable.bench import raises
 
 HEAP = "1M"
@@ -38,6 +51,163 @@ def test_what_is_saved_is_found_again_after_a_reset():
             assert device.settings.save(1, data)
             assert device.settings.load(1) == data
             assert device.power_on().load(1) == data
+
+
+def record(schema, sequence, data, write_size=1, kind=0x41):
+    """A record's bytes, by the table of docs/store.md."""
+    head = bytes([kind, schema]) + len(data).to_bytes(2, "little") + sequence.to_bytes(4, "little")
+    crc = crc32(head + data).to_bytes(4, "little")
+    return head + data + crc + bytes(-(12 + len(data)) % write_size)
+
+
+def test_a_record_s_bytes():
+    for write_size in (1, 16, 256):
+        device = Device(write_size=write_size)
+        for schema, sequence, data in ((7, 16, b"credit"), (7, 17, bytes(range(255, 20, -1)))):
+            assert device.settings.save(schema, data) is True
+            kind, at, length = device.flash.log[-1]
+            assert kind == PROGRAM
+            stored = bytes(device.memory[at : at + length])
+            assert stored == record(schema, sequence, data, write_size)
+
+
+def test_numbers_go_up_by_one_and_by_16_at_a_boot_s_first_record():
+    device = Device(1024, 1, 3)
+    expected = 0
+    for _ in range(3):
+        device.power_on()
+        expected += 16
+        for n in range(5):
+            data = b"%d %d" % (expected, n)
+            assert device.settings.save(1, data)
+            _, at, length = device.flash.log[-1]
+            assert bytes(device.memory[at : at + length]) == record(1, expected, data)
+            expected += 1
+        expected -= 1
+
+
+def test_a_bank_holds_two_records_of_the_limit():
+    for geometry in ((1024, 16, 3), (1024, 256, 3), (256, 4, 12)):
+        device = Device(*geometry)
+        for n in range(6):
+            data = bytes([n]) * LIMIT
+            assert device.settings.save(1, data)
+            assert device.settings.load(1) == data
+            # In the bank's other half, or in the next one.
+            bank = len(device.memory) // 3
+            _, at, _ = device.flash.log[-1]
+            assert (at // bank, at % bank > 0) == (n // 2 % 3, n % 2 == 1)
+        assert device.power_on().load(1) == data
+    # One byte more than a unit takes two; a limit of 480 bytes is 492 with head and CRC.
+    for erase_size, write_size in ((983, 1), (982, 491)):
+        flash = CutFlash(bytearray(5 * erase_size), erase_size, write_size)
+        raises(ValueError, AppSettings, FlashArea(flash, 0, 5, write_size))
+        AppSettings(FlashArea(CutFlash(bytearray(6 * erase_size), erase_size, write_size), 0, 6, write_size))
+    assert LIMIT == 480
+
+
+def test_what_is_no_record_is_none():
+    good = record(3, 99, b"data")
+    for bad in (
+        record(3, 99, b"data", kind=0x42),
+        record(3, 99, bytes(LIMIT + 1)),
+        good[:-1] + bytes([good[-1] ^ 1]),
+        good[:8] + b"D" + good[9:],
+    ):
+        device = Device()
+        device.memory[: len(bad)] = bad
+        assert device.settings.load(255) is None
+        # Nothing is looked for behind it.
+        device.memory[len(bad) : len(bad) + 16] = good
+        assert device.settings.load(255) is None
+    device = Device()
+    for number, limit in ((99, LIMIT), (98, 0)):
+        found = record(3, number, bytes(limit), 16)
+        device.memory[: len(found)] = found
+        assert device.settings.load(255) == bytes(limit)
+    # One that would go beyond its bank's end is none either, though the next bank holds the rest of it.
+    first = record(3, 98, bytes(LIMIT), 16) + record(3, 99, bytes(500 - 12 - 32), 16)
+    beyond = first + record(3, 100, bytes(200), 16)
+    device = Device()
+    device.memory[: len(beyond)] = beyond
+    assert len(first) < 1024 < len(beyond)
+    assert device.settings.load(255) == bytes(500 - 12 - 32)
+
+
+def test_only_a_schema_that_is_not_above_is_read():
+    device = Device()
+    for schema in (0, 255):
+        assert device.settings.save(schema, b"under %d" % schema)
+    assert device.settings.load(0) == device.settings.load(254) == b"under 0"
+    assert device.settings.load(255) == b"under 255"
+
+
+def test_a_bank_that_cannot_be_read_is_as_one_that_holds_nothing():
+    device = Device()
+    assert device.settings.save(1, b"first") and device.power_on().save(1, b"second")
+    read = device.flash.readblocks
+    bad = []
+
+    def reading(block, buf, offset=0):
+        if (block, len(buf)) in bad or (block, 0) in bad:
+            raise OSError(5)
+        return read(block, buf, offset)
+
+    device.flash.readblocks = reading
+    for size in (0, 8, 18):  # all of it, the head, the whole record
+        bad[:] = [(1, size)]
+        assert device.settings.load(1) == b"first", size
+    bad[:] = [(0, 0), (1, 0)]
+    assert device.settings.load(1) is None
+
+
+def test_a_fresh_bank_begins_with_the_newest_of_another_schema():
+    device = Device()
+    assert device.settings.save(1, b"old") and device.power_on().save(2, b"new")
+    first, second = record(1, 16, b"old", 16), record(2, 32, b"new", 16)
+    assert bytes(device.memory[1024 : 1024 + 32]) == first + second
+    # In the same bank nothing is repeated.
+    assert device.settings.save(2, b"newer")
+    assert device.flash.log[-1] == (PROGRAM, 1024 + 32, 32)
+    assert bytes(device.memory[1024 + 32 : 1024 + 64]) == record(2, 33, b"newer", 16)
+
+
+def test_a_bank_in_which_the_other_schema_s_record_does_not_hold_is_passed_over():
+    device = Device()
+    assert device.settings.save(1, b"old")
+    device.power_on()
+    program = device.flash.writeblocks
+    blocks = []
+
+    def weak(block, buf, offset=None):
+        blocks.append(block)
+        return program(block, bytes(len(buf)) if block == 1 else buf, offset)
+
+    device.flash.writeblocks = weak
+    assert device.settings.save(2, b"new")
+    assert blocks == [1, 2, 2]
+    assert device.power_on().load(1) == b"old" and device.settings.load(2) == b"new"
+
+
+def test_if_no_bank_keeps_it_the_next_save_begins_a_bank():
+    device = Device()
+    assert device.settings.save(1, b"kept") and device.settings.save(1, b"kept, too")
+    program = device.flash.writeblocks
+    tried = []
+
+    def failing(block, buf, offset=None):
+        tried.append((block, offset))
+        return -5
+
+    device.flash.writeblocks = failing
+    assert device.settings.save(1, b"lost") is False
+    # Behind what is there, then in each other bank, and never in that with the newest record.
+    assert tried == [(0, 48), (1, 0), (2, 0), (3, 0)]
+    device.flash.writeblocks = program
+    device.flash.log = []
+    assert device.settings.save(1, b"better") is True
+    assert [(kind, at) for kind, at, _ in device.flash.log] == [(ERASE, 1024), (PROGRAM, 1024)]
+    assert device.power_on().load(1) == b"better"
 
 
 def test_many_saves_go_round_all_banks():

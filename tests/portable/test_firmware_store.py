@@ -2,7 +2,7 @@
 
 from firmware_agent import boot, reject
 from firmware_agent.store import state as states
-from firmware_agent.store.firmware_store import COMPLETE, RESTART, WRITTEN
+from firmware_agent.store.firmware_store import COMPLETE, RESTART, WRITTEN, Offer
 from hal.flash import FlashError
 from hal.sim.cut_flash import ERASE, NOTHING, CutFlash, PowerCut
 from tests.portable.bench import FILE_HEADER, Bench, Image, raises, refusal
@@ -69,6 +69,23 @@ def test_states_on_the_way():
     assert bench.power_on(boot.RESET).trial and state(bench) == states.TRIAL
     bench.store.accept()
     assert (state(bench), bench.store.slot_state(1)) == (states.READY, states.UPDATED)
+
+
+def test_an_offer_is_what_and_from_whom_and_the_image_is_what():
+    image = ("manufacturer_code", "image_type", "file_version", "file_size")
+    server = ("server_address", "server_endpoint", "profile")
+    offer = Offer()
+    assert offer.__dict__ == {name: 0 for name in image + server}
+    for value, name in enumerate(image + server):
+        setattr(offer, name, 0x51 + value)
+    copy = Offer()
+    copy.copy_from(offer)
+    assert copy.__dict__ == offer.__dict__
+    for name in image + server:
+        copy.copy_from(offer)
+        assert copy.same_image(offer) is True
+        setattr(copy, name, 0)
+        assert copy.same_image(offer) is (name in server), name
 
 
 def test_the_offer_is_on_record_before_the_first_block():

@@ -6,7 +6,7 @@ from struct import pack_into
 from firmware_agent.store import state as states
 from firmware_agent.store.journal import Journal
 from firmware_agent.store.state import FULL_RECORD_SIZE, RECORD_SIZE, State
-from hal.flash import FlashArea, FlashError
+from hal.flash import DEVICE, FlashArea, FlashError
 from hal.sim.cut_flash import BITS, ERASE, FLICKER, NOTHING, PREFIX, PROGRAM, CutFlash, PowerCut, Random
 from tests.portable.bench import raises
 
@@ -77,6 +77,14 @@ def test_blank_flash_holds_no_record():
     device = Device()
     assert not device.found
     assert fields(device.state) == fields(State())
+    assert device.journal.progressed is False
+
+
+def test_a_journal_that_was_not_loaded_begins_a_bank_too():
+    device = Device()
+    device.journal = Journal(FlashArea(device.flash, 0, device.units, WRITE))
+    device.commit(1)
+    assert device.version() == 1
 
 
 def test_every_field_comes_back():
@@ -87,19 +95,146 @@ def test_every_field_comes_back():
         assert fields(device.state) == fields(full_state()), (erase_size, write_size)
 
 
+def test_a_new_state_is_that_of_a_device_without_a_download():
+    state = State()
+    flags = ("hold", "accepted")
+    for name in state.__dict__:
+        value = getattr(state, name)
+        if name in ("anchors", "identity"):
+            assert value == bytes(300 if name == "anchors" else 32), name
+        else:
+            assert value == 0 and isinstance(value, bool) == (name in flags), name
+    assert len(state.__dict__) == 24
+
+
+def test_what_is_forgotten_with_an_offer_and_with_an_acceptance():
+    accepted = ("accepted", "image_offset", "image_length", "identity", "durable")
+    offer = ("manufacturer_code", "image_type", "file_version", "file_size", "server_address")
+    offer += ("server_endpoint", "profile", "hold")
+    new = State()
+    for method, names in (("clear_acceptance", accepted), ("clear_download", accepted + offer)):
+        state = full_state()
+        getattr(state, method)()
+        for name in state.__dict__:
+            expected = new if name in names else full_state()
+            assert getattr(state, name) == getattr(expected, name), (method, name)
+
+
+def test_refused_is_the_last_refusal_and_no_other():
+    state = State()
+    assert state.refused(0, 0) is False
+    state.rejected_version, state.rejected_size, state.rejected_reason = 5, 6, 1
+    assert state.refused(5, 6) is True
+    assert state.refused(5, 7) is False and state.refused(4, 6) is False
+    state.rejected_reason = 0
+    assert state.refused(5, 6) is False
+
+
+def test_the_numbers_of_states_are_on_flash_for_ever():
+    names = ("ready", "writing", "candidate", "staged", "trial", "rejected", "failed", "updated")
+    assert states.STATE_NAMES == names
+    for number, name in enumerate(names):
+        assert getattr(states, name.upper()) == number
+
+
+def test_a_state_record_s_bytes():
+    state = full_state()
+    state.sequence = 0x01234567
+    for accepted, hold, full, flags in ((1, 0, 0, 1), (0, 1, 0, 2), (1, 1, 1, 7), (0, 0, 1, 4), (0, 0, 0, 0)):
+        state.accepted = bool(accepted)
+        state.hold = bool(hold)
+        record = bytearray(FULL_RECORD_SIZE)
+        state.pack_into(record, bool(full))
+        expected = bytearray(FULL_RECORD_SIZE)
+        expected[0:4] = bytes([0x53, 2, 1, states.TRIAL])
+        expected[15] = flags
+        for at, size, name in (
+            (4, 4, "sequence"),
+            (8, 4, "security_counter"),
+            (12, 1, "trial_boots"),
+            (13, 1, "trial_crashes"),
+            (14, 1, "reason"),
+            (16, 2, "manufacturer_code"),
+            (18, 2, "image_type"),
+            (20, 4, "file_version"),
+            (24, 4, "file_size"),
+            (28, 2, "server_address"),
+            (30, 1, "server_endpoint"),
+            (31, 1, "image_offset"),
+            (32, 4, "image_length"),
+            (36, 4, "durable"),
+            (72, 4, "rejected_version"),
+            (76, 4, "rejected_size"),
+            (80, 1, "rejected_reason"),
+            (82, 2, "profile"),
+        ):
+            expected[at : at + size] = getattr(state, name).to_bytes(size, "little")
+        expected[40:72] = state.identity
+        if full:
+            expected[84:384] = state.anchors
+        assert record == expected, flags
+        assert states.is_full(record) is bool(full)
+        read = State()
+        assert read.unpack_from(record) is True
+        assert (read.accepted, read.hold) == (bool(accepted), bool(hold))
+        assert read.anchors == (state.anchors if full else bytes(300))
+    assert (RECORD_SIZE, FULL_RECORD_SIZE, states.CRC_SIZE) == (88, 388, 4)
+
+
+def test_every_state_but_updated_is_one_of_the_secondary_slot():
+    for number in range(states.UPDATED):
+        for primary in (0, 1):
+            record = bytearray(FULL_RECORD_SIZE)
+            state = full_state()
+            state.primary = primary
+            state.secondary_state = number
+            state.pack_into(record, True)
+            read = State()
+            assert read.unpack_from(record) and (read.primary, read.secondary_state) == (primary, number)
+
+
 def test_a_record_of_another_kind_version_or_meaning_is_none():
     for at, value in ((0, 0x54), (1, 99), (2, 2), (3, states.UPDATED), (3, 8)):
         record = bytearray(FULL_RECORD_SIZE)
         full_state().pack_into(record, True)
         assert State().unpack_from(record)
         record[at] = value
-        assert not State().unpack_from(record), at
+        assert State().unpack_from(record) is False, at
 
 
 def test_an_area_of_fewer_than_three_banks_is_refused():
     for erase_size, units in ((1024, 2), (256, 5), (256, 2)):
         flash = CutFlash(bytearray(b"\xff" * (units * erase_size)), erase_size, 16)
         raises(ValueError, Journal, FlashArea(flash, 0, units, 16))
+    # One byte more than a unit is two units.
+    flash = CutFlash(bytearray(b"\xff" * (5 * 403)), 403, 1)
+    raises(ValueError, Journal, FlashArea(flash, 0, 5, 1))
+
+
+def test_a_progress_record_s_bytes():
+    for write_size in (1, 16, 32):
+        device = Device(write_size=write_size)
+        device.state.sequence = 0x98765432 - 16
+        device.commit(1)
+        device.journal.progress(device.state, 0x123456)
+        kind, at, length = device.flash.log[-1]
+        half = bytes([0x50, 0x56, 0x34, 0x12, 0x32, 0x54, 0x76, 0x98])
+        record = half + bytes([byte ^ 0xFF for byte in half])
+        stored = bytes(device.memory[at : at + length])
+        assert (kind, stored) == (PROGRAM, record + bytes(-len(record) % write_size)), write_size
+
+
+def test_a_state_record_s_crc_is_over_all_of_it():
+    for size, commits in ((FULL_RECORD_SIZE, 1), (RECORD_SIZE, 2)):
+        device = Device()
+        for version in range(commits):
+            device.commit(version)
+        _, at, _ = device.flash.log[-1]
+        record = bytes(device.memory[at : at + size])
+        assert int.from_bytes(record[-4:], "little") == crc32(record[:-4])
+        # The last byte that it covers, of the trust anchors where there are any.
+        device.memory[at + size - 5] ^= 1
+        assert device.version() == (0 if commits == 2 else None)
 
 
 def test_a_record_that_reads_well_by_luck_does_not_cost_the_one_before():
@@ -184,6 +319,16 @@ def test_room_for_progress_is_made_at_once_so_that_the_block_path_never_changes_
     assert ERASE not in [entry[0] for entry in device.flash.log]
 
 
+def test_a_record_that_just_fits_its_bank_goes_there():
+    device = Device()
+    device.commit(1)
+    for n in range((SIZE - FULL - SHORT) // PROGRESS):
+        device.journal.progress(device.state, n)
+    device.commit(2)
+    assert device.flash.log[-1] == (PROGRAM, SIZE - SHORT, SHORT)
+    assert device.version() == 2
+
+
 def test_progress_belongs_to_the_record_before_it():
     device = Device()
     device.commit(1)
@@ -197,6 +342,15 @@ def test_progress_belongs_to_the_record_before_it():
     device.state.durable = 0
     device.commit(3)
     assert device.reset().state.durable == 0
+
+
+def test_progress_behind_the_newest_record_is_told():
+    device = Device()
+    device.commit(1)
+    device.journal.progress(device.state, 4096)
+    assert device.reset().journal.progressed is True
+    device.commit(2)
+    assert device.reset().journal.progressed is False
 
 
 def test_progress_of_another_record_counts_for_nothing():
@@ -218,6 +372,26 @@ def test_progress_in_a_full_bank_and_as_the_first_of_a_session_becomes_a_state_r
     assert device.version() == 7 and device.state.durable == 199
     device.journal.progress(device.state, 200)
     assert device.version() == 7 and device.state.durable == 200
+
+
+class Watched(CutFlash):
+    """``tried``: the address of each program, of those that the part refuses, too."""
+
+    tried = None
+
+    def _program(self, start, buf):
+        if self.tried is not None:
+            self.tried.append(start)
+        CutFlash._program(self, start, buf)
+
+
+def test_the_first_progress_of_a_session_does_not_touch_what_lies_there():
+    device = Device(kind=Watched)
+    device.commit(7)
+    device.reset()
+    device.flash.tried = []
+    device.journal.progress(device.state, 200)
+    assert [at // SIZE for at in device.flash.tried] == [1]
 
 
 def torn_commit(device, change):
@@ -419,15 +593,45 @@ def test_a_bank_that_goes_bad_half_way_is_left():
     device.commit(1)
     device.commit(2)
     device.flash.stuck = (0,)
+    before = device.state.sequence
     device.commit(3)
+    assert device.state.sequence == before + 2  # the copy that was given up had the number before
     assert device.version() == 3
-    device.flash.stuck = ()
-    device = Device(kind=Worn)
+    for durables in ((4096,), (4096, 8192)):
+        device = Device(kind=Worn)
+        device.commit(1)
+        device.flash.stuck = (0,)
+        before = device.state.sequence
+        for durable in durables:
+            device.journal.progress(device.state, durable)
+        assert device.state.sequence == before + 16  # as a session's first
+        assert device.version() == 1 and device.state.durable == durables[-1]
+
+
+def test_a_bank_whose_erase_fails_is_passed_over_though_it_reads_erased():
+    class Unerasable(CutFlash):
+        bad = ()
+
+        def _erase(self, block):
+            if block in self.bad:
+                raise OSError(5)
+            CutFlash._erase(self, block)
+
+    device = Device(kind=Unerasable)
+    device.flash.bad = (0, 1)
     device.commit(1)
-    device.flash.stuck = (0,)
-    device.journal.progress(device.state, 4096)
-    device.journal.progress(device.state, 8192)
-    assert device.version() == 1 and device.state.durable == 8192
+    assert [at // SIZE for _, at, _ in device.flash.log] == [2, 2]
+    assert device.version() == 1
+
+
+def test_many_banks_may_be_bad():
+    device = Device(units=9, kind=Worn)
+    device.commit(1)
+    device.flash.stuck = (1, 2, 3, 4, 5, 6)
+    device.reset()
+    device.commit(2)
+    assert device.flash.log[-1][1] == 7 * SIZE
+    assert device.version() == 2
 
 
 def test_if_no_bank_keeps_it_the_truth_stays_and_the_failure_is_told():
@@ -438,7 +642,8 @@ def test_if_no_bank_keeps_it_the_truth_stays_and_the_failure_is_told():
         others = tuple(range(1, units))
         for _ in range(3):
             device.flash.stuck = others
-            raises(FlashError, device.commit, 2)
+            failure = raises(FlashError, device.commit, 2)
+            assert (failure.kind, failure.address) == (DEVICE, 0)
             raises(FlashError, device.journal.progress, device.state, 4096)
             device.flash.stuck = ()
             assert device.version() == 1
@@ -463,7 +668,9 @@ def test_after_a_failure_the_next_record_is_found():
     device.flash.stuck = (0, 1, 2, 3)
     raises(FlashError, device.commit, 2)
     device.flash.stuck = ()
+    before = device.state.sequence
     device.commit(3)  # in the same session
+    assert device.state.sequence == before + 16
     device.commit(4)
     assert device.version() == 4
 
@@ -473,7 +680,9 @@ def test_a_copy_that_was_given_up_never_has_the_number_of_the_one_that_counts():
     device.commit(1)
     device.reset()
     device.flash.stuck = (1, 2)
+    before = device.state.sequence
     device.commit(2)
+    assert device.state.sequence == before + 16 + 2
     device.journal.progress(device.state, 4096)
     # The bad copies read well after all.
     for bank in (1, 2):
