@@ -27,7 +27,7 @@ demo: $(READY) $(if $(filter-out host,$(BOARD)),firmware)
 test: lint $(HERDSMAN)/.ready
 	@set --; \
 	if $(FIRMWARE) --check qemu_mps2; then $(FIRMWARE) qemu_mps2 || exit 1; \
-	else set -- "$$@" --ignore tests/boards; fi; \
+	else set -- "$$@" --ignore tests/boards -k "not emulated_microcontroller"; fi; \
 	command -v tshark >/dev/null || { echo "hanota: no tshark here" >&2; set -- "$$@" -m "not tshark"; }; \
 	[ $$# -eq 0 ] || [ -z "$$CI" ] || exit 1; \
 	$(VENV)/bin/pytest "$$@" || exit 1; \

@@ -22,6 +22,7 @@ from tests import sample_apps, scenarios, test_recovery
 from tests import test_end_to_end as on_host
 from tests import test_expiry_end_to_end as expiry
 from tests import test_verifier_end_to_end as verifiers
+from tests.boards import check_firmware
 from tests.scenarios import scenario
 from tests.test_end_to_end import EVENT_S, VERSION_1, VERSION_2, hanota, names, runs_version_2
 from tools import firmware, layout
@@ -44,7 +45,7 @@ class Place(on_host.Place):
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    assert firmware.firmware_of(BOARD).is_file(), f"no firmware: make firmware BOARD={BOARD}"
+    check_firmware(BOARD)
     return demo_images.make(tmp_path_factory.mktemp("images"))
 
 

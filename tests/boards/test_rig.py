@@ -10,8 +10,9 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from boards.common import flash_map as fm
+from tests.boards import check_firmware
 from tests.test_end_to_end import hanota
-from tools import firmware, layout
+from tools import layout
 from tools.demo import images as demo_images
 from tools.emulator.state_dir import StateDir
 
@@ -25,7 +26,7 @@ ON_DEVICE = ["test_cbor", "test_zdo", "test_reject"]
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory):
     """The run's JUnit suite, its page, and what it said."""
-    assert firmware.firmware_of(BOARD).is_file(), f"no firmware: make firmware BOARD={BOARD}"
+    check_firmware(BOARD)
     out = tmp_path_factory.mktemp("smoke") / "out"
     began = time.monotonic()
     run = hanota("rig", "run", "smoke", "--seed", SEED, "--wait", "--out", out, timeout_s=SMOKE_S)
@@ -94,6 +95,7 @@ def test_a_slice_of_the_portable_tests_on_the_bench():
 @pytest.fixture(scope="module")
 def console(tmp_path_factory):
     """The console of a device of its own, a pseudo-terminal."""
+    check_firmware(BOARD)
     images = demo_images.make(tmp_path_factory.mktemp("images"))
     state = StateDir(tmp_path_factory.mktemp("console") / "device")
     command = [sys.executable, "-m", "tools", "emulate", "--board", BOARD, "--state", str(state.path)]

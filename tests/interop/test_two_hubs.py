@@ -21,6 +21,7 @@ from zigpy.zcl.clusters.general import Ota
 from boards.common.flash_map import ERASE_SIZE
 from firmware_agent.store.image_writer import PROOF_SIZE
 from tests import scenarios
+from tests.boards import check_firmware
 from tests.interop import dissector
 from tests.interop.air import Air, Losses, clear
 from tests.interop.hubs import HUBS, HerdsmanHub, ZigpyHub
@@ -33,6 +34,7 @@ ADDRESS = 0x1234
 EVENT_S = 60.0
 MANUFACTURER, LEGRAND = 0x1234, 0x1021  # hubs serve a Legrand device as many bytes as it asks for
 HOLD = 0xFFFFFFFF
+BOARD = "qemu_mps2"
 both_hubs = pytest.mark.parametrize("hub_name", list(HUBS))
 
 
@@ -128,6 +130,22 @@ async def test_lost_and_doubled_frames(place, hub_name, page_size):
         assert losses.told["lost"] == 5 and losses.told["doubled"] > 50, losses.told
         asked = {name: air.statistics.received[name].frames for name in ("Image Page", "Image Block")}
         return f"{hub_name}, pages of {page_size}: {losses.told}, asked: {asked}"
+
+
+@both_hubs
+@scenario
+async def test_an_update_of_the_emulated_microcontroller(place, hub_name):
+    """The same hubs, the same air; on the other end real firmware and a serial port."""
+    check_firmware(BOARD)
+    async with place.device("--board", BOARD) as device:
+        await device.power_on()
+        async with place.air(device) as air, place.hub(hub_name, air) as hub:
+            await hub.start_update(place.images[MANUFACTURER].v2)
+            version = await hub.updated()
+        await is_updated(place, device, version)
+        assert air.statistics.bytes_served(V2) == place.images[MANUFACTURER].v2.stat().st_size
+        assert air.statistics.bytes_served_twice(V2) == 0
+        return f"{hub_name}, {BOARD}: {air.statistics.received_total.frames} frames from the device"
 
 
 # rule: hub-block-size, hub-announce, hub-version-read
