@@ -47,7 +47,15 @@ SEEDS = (1, 2, 3)
 
 def air_table() -> Table:
     """Without loss, by block requests and by pages, at each size of a block."""
-    names = ("asked by", "bytes a block", "frames", "bytes on air", "per image byte", "above the bound")
+    names = (
+        "asked by",
+        "bytes a block",
+        "frames",
+        "bytes on air",
+        "per image byte",
+        "above the bound",
+        "of units",
+    )
     table = Table(*names, title=f"an upgrade file of {air.update(63).size:,} bytes, nothing lost")
     for page in (0, air.PAGE):
         for block in air.SIZES:
@@ -55,7 +63,8 @@ def air_table() -> Table:
             how = f"pages of {page}" if page else "blocks"
             figures = (counts.frames, counts.air)
             shown = [f"{figure:,}" for figure in figures]
-            table.add_row(how, str(block), *shown, f"{counts.per_byte:.3f}", f"{counts.above:.2f} %")
+            above = (f"{counts.above:.2f} %", f"{counts.above_units:.2f} %")
+            table.add_row(how, str(block), *shown, f"{counts.per_byte:.3f}", *above)
     return table
 
 
