@@ -133,6 +133,7 @@ class Agent:
             self._read_link()
         if self._joined:
             self._request()
+            self._transmit(self.endpoint.put_question(self._frame), self._frame)
             if self._poll_parent and self._since_poll >= self._client.poll_period():
                 self._since_poll = 0
                 self._poll_parent()
@@ -188,7 +189,6 @@ class Agent:
             return
         self._catch_up()
         self._request()
-        self._transmit(self.endpoint.put_question(self._frame), self._frame)
         self._act(None)
 
     def _leave(self):

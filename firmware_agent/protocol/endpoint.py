@@ -41,7 +41,8 @@ class Endpoint:
         self.reply_length = 0
         self.leave = zdo.STAY
         self.asked_by_coordinator = False
-        self._zdo_tsn = 0
+        self.zdo_tsn = 0
+        self.search = None  # a ServerSearch while the server is silent
 
     def handle_frame(self, buf, length):
         """One frame's contents, ``buf[:length]``. True if it was for us and made sense."""
@@ -76,17 +77,47 @@ class Endpoint:
     def put_question(self, out):
         """The question for the server's EUI64 as a whole frame in ``out``; returns its length or 0.
 
-        It is due once the server was heard, and again at each Notify of a server that did not answer.
+        It is due once the server was heard, and again at each Notify of a server that did not answer. While
+        the server is silent it is that of the search for it.
         """
+        if self.client.unanswered >= self.client.settings.server_errors:
+            if self.search is None:
+                from firmware_agent.protocol.server_search import ServerSearch
+
+                self.search = ServerSearch(self)
+            return self.search.put_question(out)
+        self.search = None
         address = self.server_address
         if not self.heard or self._eui64_of == address or self._asked == address:
             return 0
         self._asked = address
-        self._zdo_tsn = (self._zdo_tsn + 1) & 0xFF
-        at = aps.put_header(
-            out, aps.UNICAST, self.address, address, 0, 0, zdo.IEEE_ADDRESS_REQUEST, zdo.PROFILE
-        )
-        return at + zdo.ieee_address_request(address, self._zdo_tsn, out, at)
+        return self.put_eui64_question(out, address)
+
+    def put_eui64_question(self, out, address):
+        """The question for the EUI64 of ``address`` as a whole frame in ``out``; returns its length."""
+        at = self.put_zdo(out, aps.UNICAST, address, zdo.IEEE_ADDRESS_REQUEST)
+        return at + zdo.ieee_address_request(address, self.zdo_tsn, out, at)
+
+    def put_zdo(self, out, kind, address, cluster):
+        """The head of a ZDO frame with a new sequence number, ``zdo_tsn``, to ``out``; returns its length."""
+        self.zdo_tsn = (self.zdo_tsn + 1) & 0xFF
+        return aps.put_header(out, kind, self.address, address, 0, 0, cluster, zdo.PROFILE)
+
+    def is_server(self, eui64):
+        """True if it is the EUI64 that the server had when it last told."""
+        return self._eui64_of >= 0 and bytes(eui64) == bytes(self._server_eui64)
+
+    def move_server(self, address, endpoint, eui64):
+        """The search found the server there; eui64: None if it did not say."""
+        if address == self.server_address and endpoint == self.server_endpoint:
+            return  # it is there, and has its reasons not to answer
+        self.server_address = address
+        self.server_endpoint = endpoint
+        self._asked = self._eui64_of = -1
+        if eui64 is not None:
+            self._server_eui64[:] = eui64
+            self._eui64_of = address
+        self.client.server_found()
 
     def put_request(self, out):
         """The client's next request as a whole APS frame in ``out``; returns its length or 0."""
@@ -107,11 +138,8 @@ class Endpoint:
 
     def put_announce(self, out):
         """Device_annce, broadcast; returns its length."""
-        self._zdo_tsn = (self._zdo_tsn + 1) & 0xFF
-        at = aps.put_header(
-            out, aps.BROADCAST, self.address, aps.BROADCAST_RX_ON, 0, 0, zdo.DEVICE_ANNOUNCE, zdo.PROFILE
-        )
-        return at + zdo.device_announce(self, self._zdo_tsn, out, at)
+        at = self.put_zdo(out, aps.BROADCAST, aps.BROADCAST_RX_ON, zdo.DEVICE_ANNOUNCE)
+        return at + zdo.device_announce(self, self.zdo_tsn, out, at)
 
     def _from_server(self, buf):
         return aps.u16(buf, aps.SOURCE_AT) == self.server_address
@@ -133,6 +161,8 @@ class Endpoint:
     def _handle_zdo(self, buf, length, broadcast):
         cluster = aps.u16(buf, aps.CLUSTER_AT)
         at = aps.HEADER_SIZE
+        if self.search is not None:
+            self.search.handle(cluster, buf, at, length)
         if cluster == zdo.IEEE_ADDRESS_REQUEST | zdo.RESPONSE and self._from_server(buf):
             if zdo.names(buf, at, length, self.server_address):
                 self._server_eui64[:] = buf[at + 2 : at + 10]

@@ -36,6 +36,12 @@ class Settings:
     query_tries = 3
     # Unanswered Upgrade End Requests after which the time-out policy decides. Spec, 11.16: 3.
     end_tries = 3
+    # Unanswered requests in a row, of any kind, after which it looks for the server again, and after as many
+    # more. Silabs: 10.
+    server_errors = 10
+    # A server that was found may be any device, not only the coordinator or the one that UpgradeServerID
+    # names. Off: a GB Communications Hub is the coordinator. Silabs: on, unless built for trust centres only.
+    other_servers = False
     # First query after a start without a download: at a random time up to this. Ours; Silabs: 5 min.
     first_query = 2000
     # Between queries of its own, and up to a tenth more at random. Ours, a day; Silabs: 5 min, which is

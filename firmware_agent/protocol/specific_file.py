@@ -10,7 +10,7 @@ ends it. What asks, waits and repeats is that of any download.
 from firmware_agent.protocol import ota_commands as ota
 from firmware_agent.protocol import states, zcl
 from firmware_agent.protocol.aps_frame import put16, put32, u16
-from firmware_agent.protocol.session import END, FETCHED, FILE, NONE, NOTHING, SPECIFIC, WRITE
+from firmware_agent.protocol.session import END, FETCHED, FILE, NOTHING, SPECIFIC, WRITE
 from firmware_agent.protocol.upgrade_file import BASE_LENGTH, UpgradeFile
 from firmware_agent.reject import Rejected
 
@@ -33,8 +33,7 @@ class SpecificFile(ota.ImageOffer):
     def ask(self, image_type):
         """Ask for it. False if this is not the time: then nothing happens."""
         client = self._client
-        busy = client.waiting != NONE or client.outstanding != NONE or client.wish
-        if busy or client.state != states.IDLE or client.base != NOTHING:
+        if client.state != states.IDLE or client.base != NOTHING or client.wish:
             return False
         self.wanted = image_type
         self.contents = None

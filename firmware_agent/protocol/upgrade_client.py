@@ -53,12 +53,13 @@ class UpgradeClient(Session):
     settings: a Settings; random: callable(n) -> 0..n-1.
 
     offer, download, end: what their classes say. notified: Notifies that led to a query; unicast: the
-    last one was.
+    last one was. unanswered: requests since the server last said anything.
     """
 
     def __init__(self, identity, settings, random):
         Session.__init__(self, identity, settings, random)
         self.notified = 0
+        self.unanswered = 0
         self.unicast = False
         self.offer = ota.ImageOffer()
         self.download = Download(self)
@@ -148,6 +149,13 @@ class UpgradeClient(Session):
         elif kind != NONE:
             self.repeat(kind)
 
+    def server_found(self):
+        """The server is elsewhere, or another one: an idle client asks it, after a back-off."""
+        self.unanswered = 0
+        if self.state == states.IDLE:
+            soon = self.settings.back_off + self.random(self.settings.first_query)
+            self.due = min(self.due, soon)
+
     # What attributes show
 
     def upgrade_status(self):
@@ -178,6 +186,7 @@ class UpgradeClient(Session):
         """
         if command == ota.IMAGE_NOTIFY:
             return self._handle_notify(buf, at, end, broadcast)
+        self.unanswered = 0
         if command == ota.UPGRADE_END_RESPONSE:
             return self._handle_end(buf, at, end)
         if broadcast:
@@ -200,6 +209,7 @@ class UpgradeClient(Session):
 
     def handle_default_response(self, command, status):
         """A Default Response from the server on this cluster: no other answer to ``command`` will come."""
+        self.unanswered = 0
         if command == ota.UPGRADE_END_REQUEST and self.state == states.REPORTING:
             self._reported()
         elif command == ota.IMAGE_BLOCK_REQUEST and self.outstanding == BLOCK and status != zcl.SUCCESS:
@@ -290,6 +300,7 @@ class UpgradeClient(Session):
         elif end - at not in ota.NOTIFY_LENGTHS:
             return zcl.MALFORMED_COMMAND
         self.unicast = not broadcast
+        self.unanswered = 0
         self.notified += 1
         self.actions |= NOTIFIED
         self.query()
@@ -357,6 +368,7 @@ class UpgradeClient(Session):
         kind = self.outstanding
         self.outstanding = NONE
         self.tries += 1
+        self.unanswered += 1
         if kind == BLOCK or kind == PAGE:
             if not self.download.timed_out():
                 self._stop(states.GIVE_UP)

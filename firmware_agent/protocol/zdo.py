@@ -4,7 +4,7 @@ A request is ``TSN, payload`` in the cluster that names it; the answer is the cl
 (ZigBee PRO specification, 2.4). Each function writes the answer's payload and returns its length.
 """
 
-from firmware_agent.protocol.aps_frame import put16, u16
+from firmware_agent.protocol.aps_frame import BROADCAST_RX_ON, put16, u16
 
 PROFILE = 0x0000
 NWK_ADDRESS_REQUEST = 0x0000
@@ -66,6 +66,25 @@ def ieee_address_request(address, tsn, out, at):
     put16(out, at + 1, address)
     put16(out, at + 3, 0)
     return 5
+
+
+def match_request(profile, tsn, out, at):
+    """TSN, every receiver that is on, profile, one server cluster, OTA Upgrade, no client's: 9 bytes."""
+    out[at] = tsn
+    put16(out, at + 1, BROADCAST_RX_ON)
+    put16(out, at + 3, profile)
+    out[at + 5] = 1
+    put16(out, at + 6, _CLIENT_CLUSTER)
+    out[at + 8] = 0
+    return 9
+
+
+def first_match(buf, at, end, address):
+    """The first endpoint that the match descriptors response in buf[at:end] names, if it is about
+    ``address``; else 0."""
+    if end - at < 6 or buf[at + 1] != SUCCESS or u16(buf, at + 2) != address or end - at < 5 + buf[at + 4]:
+        return 0
+    return buf[at + 5] if buf[at + 4] and buf[at + 5] <= _LAST_ENDPOINT else 0
 
 
 def names(buf, at, end, address):

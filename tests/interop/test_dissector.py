@@ -25,6 +25,9 @@ def device_frames():
     frames.append(fetch.take().frame)
     out = bytearray(64)
     frames.append(bytes(out[: rig.endpoint.put_announce(out)]))
+    rig.client.unanswered = 10
+    frames.append(bytes(out[: rig.endpoint.put_question(out)]))
+    rig.client.unanswered = 0
     rig.endpoint.heard = True
     frames.append(bytes(out[: rig.endpoint.put_question(out)]))
     for cluster, payload in (

@@ -250,13 +250,15 @@ def test_lost_blocks_are_asked_for_again_and_too_many_end_it():
 def test_wait_and_abort_are_obeyed():
     rig = fetching()
     rig.take()
-    rig.hear(wait_for_data(0, 60))
+    rig.hear(wait_for_data(0, 60, 500))
+    assert rig.client.download.minimum_block_period == 500
     rig.pass_time(59999)
     assert rig.quiet()
     rig.pass_time(1)
     assert rig.take().offset == 0
     rig.hear(block_status(0x95))
     assert rig.state == states.IDLE and told(rig) and rig.quiet()
+    assert rig.client.download.minimum_block_period == 0
 
 
 def test_blocks_of_another_file_mean_nothing():
@@ -308,12 +310,20 @@ def test_notify_ends_it_and_firmware_is_asked_for():
     assert rig.actions.count(ss.FETCHED) == 1
 
 
+def test_notify_of_a_version_like_that_of_the_file_is_about_firmware():
+    rig = fetching()
+    rig.hear(notify(3, 100, struct.pack("<HHI", 0x1234, 0x0084, VERSION)), broadcast=True)
+    rig.hear(file_block(rig.take()))
+    assert rig.take().command == QUERY
+
+
 def test_notify_while_it_is_asked_for():
     for answer in (file_offer(), file_offer(status=0x98)[:4]):
         rig = asking()
         rig.take()
         rig.hear(notify())
         rig.hear(answer)
+        assert not rig.client.fetch(CONFIGURATION)
         rig.pass_time(1)
         assert rig.take().command == QUERY and told(rig)
 

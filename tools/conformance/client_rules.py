@@ -290,6 +290,42 @@ CLIENT = {
             "ours",
         ),
     ],
+    "Finding the server": [
+        Rule(
+            "server-search",
+            "After ten unanswered requests in a row the client looks for the server again: Match_Desc_req by "
+            "broadcast, for the OTA Upgrade server.",
+            "ZCL 11.8; Silabs",
+        ),
+        Rule(
+            "server-search-paced",
+            "It asks again after as many more, spread by the client's back-off, and goes on asking its own "
+            "server.",
+            "ours",
+        ),
+        Rule(
+            "server-coordinator",
+            "The coordinator is taken wherever the server was before: a GB Communications Hub is one.",
+            "GB; Silabs, for trust centres only",
+        ),
+        Rule(
+            "server-same-eui64",
+            "Anybody else is asked for its EUI64: who has that of UpgradeServerID is the server, under "
+            "another address. The download goes on there.",
+            "ZCL 11.8, 11.10.1",
+        ),
+        Rule(
+            "server-others",
+            "Any other device is taken only if a setting allows it.",
+            "ours; Silabs takes the first",
+        ),
+        Rule(
+            "server-hostile-answers",
+            "Answers that nobody asked for, about others, or without an endpoint mean nothing; a flood of "
+            "them is met by four questions.",
+            "ours",
+        ),
+    ],
     "Figures": [
         Rule("figure-data-size", "At most 63 bytes a block are asked for.", "Silabs, IKEA, Sonoff"),
         Rule(

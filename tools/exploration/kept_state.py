@@ -13,7 +13,7 @@ from firmware_agent.protocol.settings import Settings
 from tools.exploration.watch import Watch
 
 # Scratch, or counters that nothing depends on.
-_IGNORED = {"reply", "reply_length", "ignored", "notified", "_tsn", "_zdo_tsn", "heard", "offer", "data_at"}
+_IGNORED = {"reply", "reply_length", "ignored", "notified", "_tsn", "zdo_tsn", "heard", "offer", "data_at"}
 _IGNORED |= {
     "data_length",
     "server_address",

@@ -1,0 +1,67 @@
+"""Looks for the upgrade server when it does not answer any more (ZCL r8, 11.8).
+
+A Match_Desc_req by broadcast asks who has the OTA Upgrade server. The coordinator is taken at its word: in GB
+it is the Communications Hub. Anybody else has to say its EUI64, and is taken only if that is UpgradeServerID,
+the server under another address, or if the setting ``other_servers`` allows it. Whoever it is can at worst
+serve nothing: what runs is signed.
+
+There is one only while the server is silent. It has no timer: it asks again after so many more unanswered
+requests, and those are spread by the client's own back-off.
+"""
+
+from firmware_agent.protocol import aps_frame as aps
+from firmware_agent.protocol import zdo
+
+_MOST = 4  # candidates a search: a flood of answers is no reason for a flood of questions
+
+
+class ServerSearch:
+    """``endpoint``: the Endpoint, whose server it is."""
+
+    def __init__(self, endpoint):
+        self._endpoint = endpoint
+        self._next = 0  # unanswered requests at which it asks again
+        self._tsn = -1
+        self._candidates = []  # [address, endpoint, was asked for its EUI64]
+
+    def put_question(self, out):
+        """The next question as a whole frame in ``out``; returns its length or 0."""
+        endpoint = self._endpoint
+        client = endpoint.client
+        if client.unanswered >= self._next:
+            self._next = client.unanswered + client.settings.server_errors
+            self._candidates = []
+            at = endpoint.put_zdo(out, aps.BROADCAST, aps.BROADCAST_RX_ON, zdo.MATCH_DESCRIPTORS_REQUEST)
+            self._tsn = endpoint.zdo_tsn
+            return at + zdo.match_request(endpoint.profile, self._tsn, out, at)
+        for candidate in self._candidates:
+            if not candidate[2]:
+                candidate[2] = True
+                return endpoint.put_eui64_question(out, candidate[0])
+        return 0
+
+    def handle(self, cluster, buf, at, end):
+        """An answer to either question, in buf[at:end], from whoever sent it."""
+        source = aps.u16(buf, aps.SOURCE_AT)
+        if cluster == zdo.MATCH_DESCRIPTORS_REQUEST | zdo.RESPONSE:
+            found = zdo.first_match(buf, at, end, source)
+            if found and buf[at] == self._tsn:
+                self._matched(source, found)
+        elif cluster == zdo.IEEE_ADDRESS_REQUEST | zdo.RESPONSE and zdo.names(buf, at, end, source):
+            self._identified(source, buf[at + 2 : at + 10])
+
+    def _matched(self, address, found):
+        if address == aps.COORDINATOR:
+            self._endpoint.move_server(address, found, None)
+            return
+        known = [candidate[0] for candidate in self._candidates]
+        if address not in known and len(known) < _MOST:
+            self._candidates.append([address, found, False])
+
+    def _identified(self, address, eui64):
+        endpoint = self._endpoint
+        for candidate in self._candidates:
+            if candidate[0] == address:
+                candidate[0] = -1  # it has had its say
+                if endpoint.is_server(eui64) or endpoint.client.settings.other_servers:
+                    endpoint.move_server(address, candidate[1], eui64)
