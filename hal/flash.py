@@ -54,7 +54,7 @@ class FlashError(OSError):
 
 
 class FlashArea:
-    """``units`` erase units of ``device`` from ``first`` on, addressed in bytes from 0.
+    """``units`` erase units of ``device`` from number ``first`` of it on, addressed in bytes from 0.
 
     write_size: bytes; programs must be aligned to it and a multiple of it.
     mapped: None, or a bytes-like object over the whole part if the part is memory-mapped.
@@ -69,16 +69,16 @@ class FlashArea:
         self.units = units
         self.size = units * self.erase_size
         self.write_size = write_size
-        self._device = device
-        self._first = first
+        self.device = device
+        self.first = first
         self._mapped = mapped
 
     def read(self, offset, buf):
         """Fill buf from byte ``offset`` on."""
         self._check(offset, len(buf))
-        block = self._first + offset // self.erase_size
+        block = self.first + offset // self.erase_size
         try:
-            result = self._device.readblocks(block, buf, offset % self.erase_size)
+            result = self.device.readblocks(block, buf, offset % self.erase_size)
         except OSError as failure:
             raise _flash_error(failure, offset)
         if result:
@@ -89,9 +89,9 @@ class FlashArea:
         self._check(offset, len(buf))
         if offset % self.write_size or len(buf) % self.write_size:
             raise FlashError(UNALIGNED, offset)
-        block = self._first + offset // self.erase_size
+        block = self.first + offset // self.erase_size
         try:
-            result = self._device.writeblocks(block, buf, offset % self.erase_size)
+            result = self.device.writeblocks(block, buf, offset % self.erase_size)
         except OSError as failure:
             raise _flash_error(failure, offset)
         if result:
@@ -103,7 +103,7 @@ class FlashArea:
         if not 0 <= unit < self.units:
             raise FlashError(OUT_OF_RANGE, offset)
         try:
-            result = self._device.ioctl(_ERASE, self._first + unit)
+            result = self.device.ioctl(_ERASE, self.first + unit)
         except OSError as failure:
             raise _flash_error(failure, offset)
         # None is the protocol's "no such operation": nothing was erased.
@@ -113,7 +113,7 @@ class FlashArea:
     def sync(self):
         """All that was done to the part is durable before anything that comes after."""
         try:
-            result = self._device.ioctl(_SYNC, 0)
+            result = self.device.ioctl(_SYNC, 0)
         except OSError as failure:
             raise _flash_error(failure, 0)
         if result:
@@ -124,7 +124,7 @@ class FlashArea:
         if self._mapped is None:
             return None
         self._check(offset, length)
-        start = self._first * self.erase_size + offset
+        start = self.first * self.erase_size + offset
         return memoryview(self._mapped)[start : start + length]
 
     def _check(self, offset, length):

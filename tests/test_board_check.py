@@ -1,25 +1,25 @@
 """What `hanota board check` runs on a board, over a board that keeps every promise, and over broken ones."""
 
 import contextlib
+import io
 import itertools
 import json
 import os
-import subprocess
 import sys
+import time
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from click.testing import CliRunner
 
 from firmware_agent.store import state as states
-from hal.flash import FlashError
+from firmware_agent.store.app_settings import AppSettings
+from hal.flash import FlashArea, FlashError
 from hal.sim.nor_flash import NorFlash
 from tests.portable.bench import Bench
-from tools import layout
 from tools.cli import main
 from tools.commands import board as command
-from tools.demo import images
-from tools.emulator.machine import Options
-from tools.emulator.state_dir import StateDir
 from tools.on_device import board_check
 
 
@@ -32,10 +32,13 @@ class Good:
     columns, rows = 40, 8
 
     def __init__(self):
-        bench = Bench().at_factory()
+        bench = Bench(4096).at_factory()
         bench.power_on()
         self.bench = bench
         self.store = bench.store
+        self.settings_flash = NorFlash(bytearray(b"\xff" * (3 * 4096)))
+        self.settings = AppSettings(FlashArea(self.settings_flash, 0, 3, 16))
+        self.settings.save(3, b"the application's own")
         self.identity = self.clock = self.watchdog = self.link = self.display = self
         self.eui64 = bytes(range(8))
         self.manufacturer_code, self.image_type, self.hardware_version = 0x1234, 0x84, 3
@@ -93,9 +96,17 @@ def test_a_good_board_passes_and_its_flash_is_as_it_was():
     erases = board.bench.flash.erases
     assert findings(board) == {}
     assert bytes(board.bench.memory) == before
-    # It was tried, and only there: one erase for the trial, one to put back.
-    assert board.bench.flash.erases == erases + 2
+    # It was tried, and only there; of the board's own settings nothing was written.
+    assert board.bench.flash.erases > erases + 20
+    assert (board.settings_flash.erases, board.settings_flash.programs) == (1, 1)
+    assert board.settings.load(3) == b"the application's own"
     assert board.fed > 10
+
+
+def test_only_the_seams_that_are_asked_for():
+    told = []
+    board_check.run(Good(), lambda *result: told.append(result), ("clock", "flash"))
+    assert [(name, passed) for name, passed, _ in told] == [("clock", True), ("flash", True)]
 
 
 class ForgetfulFlash(NorFlash):
@@ -110,6 +121,24 @@ class SlovenlyFlash(NorFlash):
 
     def ioctl(self, op, arg):
         return 0 if op == 6 else NorFlash.ioctl(self, op, arg)
+
+
+class LeakingFlash(NorFlash):
+    """Erases the next unit, too."""
+
+    def _erase(self, block):
+        NorFlash._erase(self, block)
+        if (block + 1) * self.erase_size < len(self.memory):
+            NorFlash._erase(self, block + 1)
+
+
+class StainingFlash(NorFlash):
+    """Changes what lies before the unit that it erases, if that is where nobody but the neighbour looks."""
+
+    def _erase(self, block):
+        NorFlash._erase(self, block)
+        if (block + 2) * self.erase_size == len(self.memory):
+            self.memory[block * self.erase_size - 1] = 0
 
 
 def with_flash(kind):
@@ -158,6 +187,13 @@ def setting(**values):
         ("HAN link", setting(read_into=lambda buf: None)),
         ("HAN link", setting(joined="yes")),
         ("watchdog", setting(watchdog=object())),
+        ("settings area", setting(settings=None)),
+        ("settings area", lambda board: setting(load=lambda schema: b"")(board.settings)),
+        ("settings area", lambda board: setting(load=Mock(side_effect=[b"1", b"2"]))(board.settings)),
+        ("settings area", with_flash(ForgetfulFlash)),
+        ("flash", lambda board: setting(slots=())(board.store)),
+        ("flash", with_flash(LeakingFlash)),
+        ("flash", with_flash(StainingFlash)),
         ("flash", with_flash(SlovenlyFlash)),
         ("flash", with_flash(ForgetfulFlash)),
         ("flash", swallowing),
@@ -175,7 +211,8 @@ def test_the_flash_is_left_alone_while_an_update_needs_it(state):
     board.store.state.secondary_state = state
     board.store.commit()
     erases, programs = board.bench.flash.erases, board.bench.flash.programs
-    assert "an update is under way" in findings(board)["flash"]
+    broken = findings(board)
+    assert all("an update is under way" in broken[seam] for seam in ("flash", "settings area"))
     assert (board.bench.flash.erases, board.bench.flash.programs) == (erases, programs)
 
 
@@ -188,47 +225,104 @@ def test_the_command_s_exit_code(monkeypatch, passed, code):
     assert "flash" in done.output and ("FAILED" in done.output) is not passed
 
 
-# In the place of the payload: the checks, on the board's own objects.
-_MAIN_CALL = '    sys.modules["boards.host.start"].main(sys.argv[1], runtime)\n'
-_CHECK_CALL = """\
-    from boards.host.board import Board
-
-    with open(sys.argv[1]) as file:
-        board = Board(json.load(file), runtime)
-    with open("tools/on_device/board_check.py") as file:
-        exec(file.read(), globals())
-    run(board, lambda *result: board.emit("checked", {"result": result}))
-"""
+# What only who looks from outside can tell.
 
 
-def test_the_host_board_on_its_own_interpreter(tmp_path):
-    made = images.make(tmp_path)
-    state = StateDir(tmp_path / "device")
-    arguments = ["provision", "--state", str(state.path), "--factory", str(made.upgrade_file(1))]
-    done = CliRunner().invoke(main, [*arguments, "--manufacturer-key", str(made.public_key)])
-    assert done.exit_code == 0, done.output
-    source = state.main.read_text()
-    assert _MAIN_CALL in source
-    state.main.write_text(source.replace(_MAIN_CALL, _CHECK_CALL))
-    before = state.read_flash()
-    facts = {"parent": os.getpid(), "cause": "power-on", **Options().facts()}
-    read_end, write_end = os.pipe()
-    os.set_blocking(read_end, False)  # as the emulator has it: the device polls
-    command = [sys.executable, "-m", "tools.emulator.launcher", str(state.path), json.dumps(facts)]
-    ran = subprocess.run(
-        [*command, "micropython", "256k"],
-        stdin=read_end,
-        capture_output=True,
-        text=True,
-        cwd=layout.ROOT,
-        timeout=60,
-        check=False,
-    )
-    os.close(read_end)
-    os.close(write_end)
-    lines = [line for line in ran.stderr.splitlines() if '"checked"' in line]
-    results = [json.loads(line)["result"] for line in lines]
-    assert [name for name, _, _ in results] == [name for name, _ in board_check.CHECKS], ran.stderr
-    assert [result for result in results if not result[1]] == []
-    assert state.read_flash() == before
-    assert state.counters()["erases"] == 2
+class Console:
+    """A REPL with a Good board behind it, in the place of mpremote's transport: it runs what it is told."""
+
+    def __init__(self, pace=1.0, resets=True, bites=True, cause=None):
+        self.board = Good()
+        self.board.clock = SimpleNamespace(
+            ticks_ms=lambda: int(time.monotonic() * 1000 * pace), ticks_diff=lambda a, b: a - b
+        )
+        self.board.wait = lambda milliseconds: time.sleep(milliseconds / 1000)
+        self.board.reset = lambda: resets and self.boots(cause or "reset")
+        self._bites = bites
+        self._cause = cause
+        self._heard = b""
+        self.serial = self
+        self.names = {}
+
+    def boots(self, cause):
+        self._heard += b"banner\r\n" + json.dumps({"event": "boot", "cause": cause}).encode() + b"\r\n"
+
+    def exec_raw(self, code, timeout):
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            exec(code, self.names)
+        return said.getvalue().encode(), b""
+
+    def exec(self, code):
+        return self.exec_raw(code, 1)[0]
+
+    def eval(self, expression):
+        return eval(expression, self.names)
+
+    def exec_raw_no_follow(self, code):
+        if code != command._HANG:
+            exec(code, self.names)
+        elif self._bites:
+            self.boots(self._cause or "watchdog")
+
+    def mount_local(self, path):
+        pass
+
+    def umount_local(self):
+        pass
+
+    @property
+    def in_waiting(self):
+        return len(self._heard)
+
+    def read(self, size):
+        heard, self._heard = self._heard[:size], self._heard[size:]
+        return heard
+
+
+@pytest.fixture
+def seen_from_outside(monkeypatch):
+    """``command.run`` on a Console: {name: (passed, text)} of what is seen from outside."""
+
+    def look(console, **options):
+        @contextlib.contextmanager
+        def repl(port, baud, soft_reset=True):
+            console.names = {"board": console.board}
+            yield console
+
+        monkeypatch.setattr(command.on_device, "repl", repl)
+        results = command.run("port", 115200, "good", **options)
+        inside = [(result.name, result.passed) for result in results[: len(board_check.CHECKS)]]
+        assert inside == [(name, True) for name, _ in board_check.CHECKS]
+        return {result.name: (result.passed, result.text) for result in results[len(inside) :]}
+
+    monkeypatch.setattr(command, "_MAKE", "")
+    monkeypatch.setattr(command, "_BOOT_S", 0.2)
+    monkeypatch.setattr(command, "_CLOCK_S", 0.3)
+    monkeypatch.setattr(os, "chdir", lambda path: None)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    return look
+
+
+def test_a_good_board_seen_from_outside(seen_from_outside):
+    found = seen_from_outside(Console())
+    assert list(found) == ["clock's pace", "a reset", "watchdog bites"]
+    assert all(passed for passed, _ in found.values()), found
+    assert list(seen_from_outside(Console(), bite=False)) == ["clock's pace", "a reset"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "options", "text"),
+    [
+        ("clock's pace", {"pace": 0.8}, "of its own in"),
+        ("clock's pace", {"pace": 1.2}, "of its own in"),
+        ("a reset", {"resets": False}, "no event boot within"),
+        ("watchdog bites", {"bites": False}, "no event boot within"),
+        # A board whose crash looks like a reset: the wrong cause is one, too.
+        ("a reset", {"cause": "crash"}, "cause crash"),
+        ("watchdog bites", {"cause": "power-on"}, "cause power-on"),
+    ],
+)
+def test_a_broken_board_seen_from_outside(seen_from_outside, broken, options, text):
+    passed, found = seen_from_outside(Console(**options))[broken]
+    assert not passed and text in found, found

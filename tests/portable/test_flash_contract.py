@@ -6,7 +6,7 @@ from boards.common import flash_map
 from boards.host import board
 from hal.sim.cut_flash import CutFlash
 from hal.sim.nor_flash import NorFlash
-from tests.contracts import flash_contract as contract
+from tools.on_device import flash_contract as contract
 
 HEAP = "8M"  # the host board's whole flash is copied and compared
 # erase size, write size

@@ -4,25 +4,12 @@ from firmware_agent import boot
 from firmware_agent.store.app_settings import AppSettings
 from firmware_agent.store.firmware_store import COMPLETE, FirmwareStore
 from hal.flash import DEVICE, FlashArea
-from tests.contracts import flash_contract as contract
 from tests.contracts import port_models as models
 from tests.portable.bench import Bench, Image, raises
+from tools.on_device import flash_contract as contract
 
 HEAP = "8M"
 SECTOR = models.SECTOR
-
-
-def without(*functions):
-    """The contract but for these."""
-    return [one for one in contract.CONTRACT if one not in functions]
-
-
-# Ports that do not check the range: FlashArea does, and everybody goes through it.
-UNCHECKED = without(contract.what_lies_outside_the_part_is_refused)
-
-
-def device_of(area):
-    return area._device
 
 
 def run(make, functions):
@@ -50,9 +37,10 @@ def stm32_areas(*units, flash=models.PybFlash):
 
 def test_rp2_flash_keeps_the_contract():
     def make():
-        return contract.Part(device_of(rp2_areas(4)[0]), 256)
+        return contract.Part(rp2_areas(4)[0].device, 256)
 
-    run(make, UNCHECKED)
+    # It does not check the range: FlashArea does, and everybody goes through it.
+    run(make, contract.RELIED_ON + (contract.write_without_an_offset_erases_its_blocks_first,))
 
 
 def test_rp2_flash_runs_in_place():
@@ -63,7 +51,7 @@ def test_rp2_flash_runs_in_place():
 
 def test_esp32_partition_keeps_the_contract():
     def make():
-        return contract.Part(device_of(esp32_areas(False, 4)[0]), 16)
+        return contract.Part(esp32_areas(False, 4)[0].device, 16)
 
     run(make, contract.CONTRACT)
 
@@ -82,11 +70,10 @@ def test_esp32_without_the_partition_says_so():
 
 def test_stm32_spi_flash_keeps_the_contract():
     def make():
-        return contract.Part(device_of(stm32_areas(4)[0]), 1)
+        return contract.Part(stm32_areas(4)[0].device, 1)
 
-    # Without an offset it writes through its cache: nobody here does.
-    outside = contract.what_lies_outside_the_part_is_refused
-    run(make, without(outside, contract.write_without_an_offset_erases_its_blocks_first))
+    # Without an offset it writes through its cache, and its end it does not check: nobody asks for either.
+    run(make, contract.RELIED_ON)
 
 
 def test_stm32_internal_flash_is_refused():

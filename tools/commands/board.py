@@ -4,7 +4,7 @@ import contextlib
 import json
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import click
 from mpremote.transport import TransportError
@@ -12,12 +12,18 @@ from mpremote.transport_serial import SerialTransport
 from rich.console import Console
 from rich.table import Table
 
-from tools import layout
 from tools.errors import Failed
 from tools.rig import on_device
 from tools.rig.console import BAUD, PORT
 
-CHECK = layout.ROOT / "tools" / "on_device" / "board_check.py"
+# What the board gets to run; it has the rest of its imports in itself.
+FILES = (
+    "tools/__init__.py",
+    "tools/on_device/__init__.py",
+    "tools/on_device/board_check.py",
+    "tools/on_device/flash_contract.py",
+    "tools/on_device/scratch.py",
+)
 _CHECK_S = 60.0
 _BOOT_S = 60.0
 _CLOCK_S = 1.0
@@ -29,11 +35,15 @@ from boards.{board}.board import Board
 board = Board()
 """
 _RUN = """
-import json
+import json, os, sys
+os.chdir("/")
+sys.path.append({mount!r})
+from tools.on_device import board_check
 def _tell(name, passed, text):
     print({token!r} + json.dumps([name, passed, text]))
-run(board, _tell)
+board_check.run(board, _tell)
 """
+_HANG = "while True:\n    pass"
 
 
 @dataclass(frozen=True)
@@ -55,17 +65,22 @@ def command() -> None:
 @BAUD
 @click.option("--board", metavar="NAME", help="Its directory in boards/; default: what sys.platform says.")
 @click.option("--bite/--no-bite", default=True, help="Stop feeding the watchdog, and see it reset the board.")
-def check(port: str, baud: int, board: str | None, bite: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="A line of JSON for each seam.")
+def check(port: str, baud: int, board: str | None, bite: bool, as_json: bool) -> None:
     """Run the contract of each seam on the board behind PORT, on its own objects; then it is reset.
 
-    The agent stops meanwhile. The flash is tried in the last erase unit of the slot that does not run, unless
-    an update needs it, and put back. Exits 1 if a promise is broken.
+    The agent stops meanwhile. Flash is written only in the last erase units of the slot that does not run,
+    where nothing is that anybody needs; while an update is under way, not even there. Exits 1 if a promise
+    is broken.
     """
     results = run(port, baud, board, bite)
     table = Table("seam", "", "figures, or what is broken")
     for result in results:
         table.add_row(result.name, "ok" if result.passed else "FAILED", result.text)
-    Console().print(table)
+        if as_json:
+            click.echo(json.dumps(asdict(result)))
+    if not as_json:
+        Console().print(table)
     broken = [result.name for result in results if not result.passed]
     if broken:
         raise Failed(f"not as promised: {', '.join(broken)}")
@@ -87,9 +102,11 @@ def _run(port: str, baud: int, board: str | None, bite: bool) -> list[Result]:
             if not name.isidentifier():
                 raise Failed(f"{name!r} names no directory in boards/")
             _exec(transport, _MAKE.format(board=name))
-            _exec(transport, CHECK.read_text())
+            tree = on_device.compiled(FILES, on_device.architecture_of(transport))
+            transport.mount_local(tree.name)
             token = secrets.token_hex(8)
-            said = _exec(transport, _RUN.format(token=token))
+            said = _exec(transport, _RUN.format(mount=on_device.MOUNT, token=token))
+            transport.umount_local()
             for line in said.splitlines():
                 if line.startswith(token):
                     results.append(Result(*json.loads(line.removeprefix(token))))
@@ -98,8 +115,7 @@ def _run(port: str, baud: int, board: str | None, bite: bool) -> list[Result]:
         if bite:
             with on_device.repl(port, baud) as transport:
                 _exec(transport, _MAKE.format(board=name))
-                hang = "while True:\n    pass"
-                results.append(_restarted(transport, "watchdog bites", hang, ("watchdog", "reset")))
+                results.append(_restarted(transport, "watchdog bites", _HANG, ("watchdog", "reset")))
         return results
     except Failed:
         # Its agent shall run again, whatever was the matter.

@@ -1,1 +1,1 @@
-"""Code of the benchmarks that runs on a device."""
+"""Code that runs on a device, of the benchmarks and of the board's check."""

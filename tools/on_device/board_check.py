@@ -1,18 +1,24 @@
 """What boards/PORTING.md promises of a Board, seam by seam, over a live one. Runs on both interpreters.
 
 Each function of CHECKS takes the board and returns what it measured, a text; what is not as promised raises
-Broken. Nothing here harms the firmware: the flash is tried in the last erase unit of the slot that does not
-run, not while an update needs it, and what was there is put back.
+Broken. Nothing here harms the firmware or the settings: flash is written in a Scratch alone.
 """
 
+from firmware_agent.store import app_settings
+from firmware_agent.store.app_settings import AppSettings
+from tools.on_device import flash_contract
+from tools.on_device.scratch import Scratch
+
 _CAUSES = ("power-on", "reset", "watchdog", "crash")
-_NEEDED = (1, 2, 3, 4)  # states of the other slot in which an update needs it: WRITING to TRIAL
 _SHOW_MS = 10
 _POLL_MS = 10
 _WAIT_MS = 100
 _DRAWS = 64
 _LEAST_DIFFERENT = 32
 _ERASE_MS = 400
+_FLASH_UNITS = 2
+_HIGHEST_SCHEMA = 255
+_RECORD_HEAD = 12  # bytes of a settings record beside its data
 
 
 class Broken(Exception):
@@ -121,65 +127,94 @@ def watchdog(board):
 
 
 def flash(board):
-    """hal/flash.py's contract in one erase unit that nobody needs now."""
-    store = board.store
-    need(store.load(), "the flash holds no device: no slot is known to be free")
-    need(store.state.secondary_state not in _NEEDED, "an update is under way: try again when it is over")
-    area = store.slots[store.secondary]
-    unit = area.units - 1
-    at = unit * area.erase_size
-    size = area.write_size
-    before = bytearray(area.erase_size)
-    area.read(at, before)
-    board.watchdog.feed()
+    """hal/flash.py's contract, on the board's own device; how long it takes; the mapped part is the same."""
+    scratch = _scratch(board, _FLASH_UNITS)
     try:
-        found = _try_unit(board, area, unit, at, size)
+        found = _measured(board, scratch)
+        for promise in flash_contract.RELIED_ON:
+            try:
+                promise(scratch.part)
+            except AssertionError:
+                raise Broken("not kept: " + promise.__name__.replace("_", " "))
     finally:
-        area.erase(unit)
-        for start in range(0, len(before), size):
-            piece = bytes(before[start : start + size])
-            if piece != b"\xff" * size:
-                area.program(at + start, piece)
-        area.sync()
-    after = bytearray(area.erase_size)
-    area.read(at, after)
-    need(after == before, "what was in the unit is not there again")
-    return found
+        whole = scratch.put_back()
+    need(whole, "what was in the units is not there again")
+    return "%s; %d promises" % (found, len(flash_contract.RELIED_ON))
 
 
-def _try_unit(board, area, unit, at, size):
-    _, erasing = timed(board, area.erase, unit)
+def _scratch(board, units):
+    need(hasattr(board.store, "slots"), "there is no store")
+    try:
+        return Scratch(board.store, units, board.watchdog.feed)
+    except ValueError as missing:
+        raise Broken(str(missing))
+
+
+def _measured(board, scratch):
+    area = scratch.area
+    size = area.write_size
+    _, erasing = timed(board, area.erase, 0)
     need(erasing <= _ERASE_MS, "an erase takes %d ms, at most %d are promised" % (erasing, _ERASE_MS))
-    data = bytearray(area.erase_size)
-    area.read(at, data)
-    need(bytes(data) == b"\xff" * len(data), "an erased unit does not read 0xFF")
-    pattern = bytes([(37 + i * 11) % 254 + 1 for i in range(size)])
+    pattern = flash_contract.pattern(size)
     count = area.erase_size // size
 
     def program():
         for i in range(0, count, 2):
-            area.program(at + i * size, pattern)
+            area.program(i * size, pattern)
 
     _, programming = timed(board, program)
     area.sync()
-    area.read(at, data)
+    slot = scratch.slot
+    at = scratch.first * slot.erase_size
     for i in range(count):
+        mapped = slot.view(at + i * size, size)
         expected = b"\xff" * size if i % 2 else pattern
-        place = i * size
-        need(bytes(data[place : place + size]) == expected, "a program is not where it was put, or elsewhere")
-    mapped = area.view(at, size)
-    need(mapped is None or bytes(mapped) == pattern, "the mapped part and the reads differ")
+        need(mapped is None or bytes(mapped) == expected, "the mapped part and the programs differ")
     for what, call, arguments in (
-        ("a read", area.read, (area.size, bytearray(1))),
-        ("a program", area.program, (area.size, pattern)),
-        ("an erase", area.erase, (area.units,)),
+        ("a read", slot.read, (slot.size, bytearray(1))),
+        ("a program", slot.program, (slot.size, pattern)),
+        ("an erase", slot.erase, (slot.units,)),
     ):
         try:
             call(*arguments)
         except OSError:
             continue
-        raise Broken(what + " outside the area is not refused")
+        raise Broken(what + " outside the slot is not refused")
     return "erase %d ms, %d programs of %d bytes %d ms" % (erasing, (count + 1) // 2, size, programming)
+
+
+def settings_area(board):
+    """What is saved is there after a new start, round and round the area; tried in a scratch of its size."""
+    own = board.settings
+    newest = own.load(_HIGHEST_SCHEMA)
+    need(newest is None or 0 < len(newest) <= app_settings.LIMIT, "load() returned %r" % (newest,))
+    scratch = _scratch(board, _settings_units(board.store.slots[0]))
+    try:
+        scratch.part()
+        _try_settings(scratch.area)
+    finally:
+        whole = scratch.put_back()
+    need(whole, "what was in the units is not there again")
+    need(own.load(_HIGHEST_SCHEMA) == newest, "the board's own settings have changed")
+    return "%d bytes of the board's own" % len(newest or b"")
+
+
+def _settings_units(area):
+    """Three banks of two records, as AppSettings wants them."""
+    write_size = area.write_size
+    record = (_RECORD_HEAD + app_settings.LIMIT + write_size - 1) // write_size * write_size
+    return 3 * ((2 * record + area.erase_size - 1) // area.erase_size)
+
+
+def _try_settings(area):
+    need(AppSettings(area).load(_HIGHEST_SCHEMA) is None, "an erased area holds settings")
+    for turn in range(10):
+        data = bytes([turn]) * app_settings.LIMIT
+        need(AppSettings(area).save(1, data), "turn %d is not saved" % turn)
+        need(AppSettings(area).load(1) == data, "turn %d is not there after a new start" % turn)
+    need(AppSettings(area).save(2, b"newer firmware"), "another schema is not saved")
+    need(AppSettings(area).load(2) == b"newer firmware", "another schema is not there after a new start")
+    need(AppSettings(area).load(1) == data, "after a revert the old firmware does not find its own")
 
 
 CHECKS = (
@@ -191,12 +226,15 @@ CHECKS = (
     ("HAN link", link),
     ("watchdog", watchdog),
     ("flash", flash),
+    ("settings area", settings_area),
 )
 
 
-def run(board, tell):
-    """Every check; tell(name, passed, text) after each."""
+def run(board, tell, seams=None):
+    """Every check, or those of ``seams``; tell(name, passed, text) after each."""
     for name, check in CHECKS:
+        if seams is not None and name not in seams:
+            continue
         try:
             board.watchdog.feed()
             passed, text = True, check(board)

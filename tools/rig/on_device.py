@@ -30,7 +30,7 @@ from tools.rig.plan import Step
 from tools.rig.port import check_link
 
 PORTABLE = layout.ROOT / "tests" / "portable"
-_MOUNT = "/remote"
+MOUNT = "/remote"
 _READ_S = 0.2
 # What sys.implementation._mpy says of the machine code that a board takes: MicroPython's py/persistentcode.h.
 _ARCHITECTURES = ["", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp"]
@@ -75,14 +75,19 @@ def restart(port: str, baud: int = 115200) -> None:
         transport.exec_raw_no_follow("import machine\nmachine.reset()")
 
 
-@functools.cache
-def _tree(architecture: str) -> tempfile.TemporaryDirectory:
-    """What is mounted: compiled with its assertions for this processor, once a process."""
-    place = tempfile.TemporaryDirectory(prefix="hanota-tests-")
+def _tests() -> tuple[str, ...]:
+    """What tests/portable needs beside what is fixed on the board."""
     fixed = set(layout.fixed_files())
     names = [name for name in layout.device_files() if name not in fixed]
     names += [path.relative_to(layout.ROOT).as_posix() for path in sorted(PORTABLE.glob("*.py"))]
-    names += ["tests/__init__.py", _RUNNER]
+    return (*names, "tests/__init__.py", _RUNNER)
+
+
+@functools.cache
+def compiled(names: tuple[str, ...], architecture: str) -> tempfile.TemporaryDirectory:
+    """These files in a directory for the board to mount: compiled for its processor, with their assertions;
+    once a process."""
+    place = tempfile.TemporaryDirectory(prefix="hanota-tests-")
     # The board's own modules have no constants left to import: they are folded into who uses them.
     for name, source in romfs.folded({name: (layout.ROOT / name).read_bytes() for name in names}).items():
         given = Path(place.name) / name
@@ -101,6 +106,12 @@ def _tree(architecture: str) -> tempfile.TemporaryDirectory:
     return place
 
 
+def architecture_of(transport: SerialTransport) -> str:
+    """What mpy-cross calls the board's processor; empty if the board takes no machine code."""
+    transport.exec("import sys")
+    return _ARCHITECTURES[int(transport.eval("getattr(sys.implementation, '_mpy', 0)")) >> 10 & 15]
+
+
 def run_file(
     port: str, baud: int, module: str, names: list[str], timeout_s: float
 ) -> tuple[dict[str, dict], str]:
@@ -113,7 +124,7 @@ def run_file(
         name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in layout.fixed_files()
     ]
     script = _LAUNCH.format(
-        mount=_MOUNT,
+        mount=MOUNT,
         fixed=fixed,
         boards=True,
         module=f"tests.portable.{module}",
@@ -121,11 +132,7 @@ def run_file(
         names=names,
     )
     with repl(port, baud) as transport:
-        transport.exec("import sys")
-        architecture = _ARCHITECTURES[
-            int(transport.eval("getattr(sys.implementation, '_mpy', 0)")) >> 10 & 15
-        ]
-        transport.mount_local(_tree(architecture).name)
+        transport.mount_local(compiled(_tests(), architecture_of(transport)).name)
         try:
             output, error = transport.exec_raw(script, timeout=timeout_s)
         except TransportError as problem:
