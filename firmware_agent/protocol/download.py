@@ -38,6 +38,8 @@ class Download:
         self._proof = b""  # bytes that the server has to show before the download goes on
         self._proof_at = 0  # file offset of the next of them, and how many it showed
         self._shown = 0
+        self._proven_at = -1  # offset of the download when it had shown them all
+        self._owed = None  # the proof that is due after one more block
         self._limit = 0  # largest data size for the next block
         self._asked = 0  # largest data size asked for at this offset
         self._since_block = ota.MAX_BLOCK_PERIOD  # ms since the last block request, not counted beyond
@@ -66,14 +68,22 @@ class Download:
         self.size = size
         self._take_sizes_anew()
         self._forget_page()
+        self._proven_at = -1
         self._demand(proof)
 
     def _demand(self, proof):
         self._asked = 0
+        self._owed = None
+        if proof is not None and self._proof and proof == (self._proof_at - self._shown, self._proof):
+            return  # it has shown a part already
         self._proof = b""
         self._shown = 0
         if proof is not None:
-            self._proof_at, self._proof = proof
+            if self._proven_at == self.offset:
+                # Another query came before a single block: were each proven first, none would ever come.
+                self._owed = proof
+            else:
+                self._proof_at, self._proof = proof
 
     def ask_at(self, offset, limit):
         """Ask for the bytes from ``offset`` on, when the server's pace allows; a wish to query goes first.
@@ -162,6 +172,9 @@ class Download:
         page = self._page
         session.tries = 0
         self._backed_off = 0
+        if self._owed is not None:
+            self._proven_at = -1
+            self._demand(self._owed)
         if page is not None and self.offset < offset < page.end:
             length = page.take(offset)
             if length or session.outstanding == PAGE:
@@ -307,6 +320,7 @@ class Download:
         self._asked = 0
         if self._shown == len(self._proof):
             self._proof = b""
+            self._proven_at = self.offset
         self.ask_again()
 
     def _of_page(self, end):

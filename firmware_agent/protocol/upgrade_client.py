@@ -186,13 +186,14 @@ class UpgradeClient(Session):
         """
         if command == ota.IMAGE_NOTIFY:
             return self._handle_notify(buf, at, end, broadcast)
-        self.unanswered = 0
         if command == ota.UPGRADE_END_RESPONSE:
+            self.unanswered = 0
             return self._handle_end(buf, at, end)
         if broadcast:
             # Only those two may be.
             self.ignored += 1
             return zcl.SUCCESS
+        self.unanswered = 0
         if command == ota.IMAGE_BLOCK_RESPONSE:
             status = self.download.handle_block(buf, at, end)
             if self.base == FILE and self.actions & WRITE:

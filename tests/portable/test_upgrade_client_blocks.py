@@ -434,3 +434,54 @@ def test_proof_comes_before_a_page():
     rig.send()
     assert rig.answer().command == BLOCK_REQUEST
     assert rig.take().command == 4
+
+
+class SlowServer:
+    """Serves one block request an hour, tells all others to wait, and sends a Notify just before."""
+
+    def __init__(self, rig, notify_every):
+        self.rig = rig
+        self.notify_every = notify_every
+        self.served = 0
+        self._last = -HOUR
+
+    def run(self, hours):
+        rig = self.rig
+        for minute in range(hours * 60):
+            if minute % self.notify_every == self.notify_every - 1:
+                rig.hear(notify())
+            left = 60000
+            while left:
+                while rig.asked:
+                    self._answer(rig.asked.pop(0))
+                step = max(1, min(left, rig.client.poll_timeout()))
+                rig.pass_time(step)
+                left -= step
+
+    def _answer(self, request):
+        rig = self.rig
+        if request.command == QUERY:
+            rig.hear(offer())
+        elif rig.now - self._last < HOUR:
+            rig.hear(wait_for_data(0, 3600))
+        else:
+            self._last = rig.now
+            self.served += 1
+            rig.hear(block(request.offset, IMAGE[request.offset : request.offset + request.size]))
+
+
+# rule: notify-no-starvation
+def test_hourly_notifies_while_the_server_says_wait_do_not_stop_a_download():
+    for notify_every in (60, 45, 13, 61):
+        rig = Rig(max_data_size=16)
+        server = SlowServer(rig, notify_every)
+        server.run(2)
+        rig.on_offer = None
+        rig.proof = (4, IMAGE[4:36])
+        began = len(rig.file)
+        server.run(96)
+        assert server.served >= 45, "a block an hour, when it was asked for"
+        blocks = (len(rig.file) - began) // 16
+        # The 32 bytes that name the image take two requests, too.
+        assert blocks >= server.served // 3 - 2 > 20, (notify_every, blocks, server.served)
+        assert bytes(rig.file) == IMAGE[: len(rig.file)]

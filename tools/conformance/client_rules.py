@@ -42,6 +42,12 @@ CLIENT = {
             "A broadcast leads to a query only if a number drawn from 1 to 100 is not above the jitter.",
             "ZCL 11.13.3",
         ),
+        Rule(
+            "notify-no-starvation",
+            "However often a Notify comes while the server makes the client wait, the download ends: no wait "
+            "begins anew, and a block comes for each time that the image has to show itself.",
+            "ours",
+        ),
         Rule("broadcast-no-response", "No Default Response ever answers a broadcast.", "ZCL 2.5.12"),
     ],
     "Query Next Image": [

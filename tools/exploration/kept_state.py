@@ -83,6 +83,8 @@ class KeptState:
     ) -> list[tuple[dict, list[str], list[str], list]]:
         """(attributes, names of plain ones, names of buffers, what is in the key) of every object."""
         found: list = [endpoint]
+        # What counts unanswered requests matters to the search for the server only.
+        ignored = _IGNORED if endpoint.client.settings.server_errors == 1 else {*_IGNORED, "unanswered"}
         for one in found:
             for value in vars(one).values():
                 ours = type(value).__module__.startswith("firmware_agent.protocol")
@@ -100,7 +102,7 @@ class KeptState:
                 keyed = [
                     (name, _ABSTRACT.get(name), None if exact else _left_over(one, name))
                     for name in plain
-                    if name not in _IGNORED and f"{type(one).__name__}.{name}" not in _IGNORED
+                    if name not in ignored and f"{type(one).__name__}.{name}" not in _IGNORED
                 ]
             parts.append((have, names, buffers, keyed))
         return parts
