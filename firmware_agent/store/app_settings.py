@@ -73,7 +73,6 @@ class AppSettings:
             kept = other is None or self._append(self._pack(other[1], other[0], other[2]))
             if kept and self._try(schema, data):
                 return True
-        self._position = 0
         return False
 
     def _try(self, schema, data):
@@ -132,8 +131,6 @@ class AppSettings:
     def _read(self, bank, position):
         """The good record there: (bytes it takes, schema, sequence, data); else None."""
         head = bytearray(_HEAD_SIZE)
-        if position + _HEAD_SIZE > self._bank_size:
-            return None
         write_size = self._area.write_size
         start = bank * self._bank_size + position
         try:

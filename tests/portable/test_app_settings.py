@@ -103,6 +103,8 @@ def test_a_bank_holds_two_records_of_the_limit():
         flash = CutFlash(bytearray(5 * erase_size), erase_size, write_size)
         raises(ValueError, AppSettings, FlashArea(flash, 0, 5, write_size))
         AppSettings(FlashArea(CutFlash(bytearray(6 * erase_size), erase_size, write_size), 0, 6, write_size))
+    # Without padding two such records are 984 bytes.
+    AppSettings(FlashArea(CutFlash(bytearray(3 * 984), 984, 4), 0, 3, 4))
     assert LIMIT == 480
 
 
@@ -190,24 +192,39 @@ def test_a_bank_in_which_the_other_schema_s_record_does_not_hold_is_passed_over(
 
 
 def test_if_no_bank_keeps_it_the_next_save_begins_a_bank():
-    device = Device()
-    assert device.settings.save(1, b"kept") and device.settings.save(1, b"kept, too")
-    program = device.flash.writeblocks
-    tried = []
+    for write_size in (1, 16):
+        device = Device(write_size=write_size)
+        assert device.settings.save(1, b"kept") and device.settings.save(1, b"kept, too")
+        _, at, length = device.flash.log[-1]
+        program = device.flash.writeblocks
+        tried = []
 
-    def failing(block, buf, offset=None):
-        tried.append((block, offset))
-        return -5
+        def failing(block, buf, offset=None, tried=tried):
+            tried.append((block, offset))
+            return -5
 
-    device.flash.writeblocks = failing
-    assert device.settings.save(1, b"lost") is False
-    # Behind what is there, then in each other bank, and never in that with the newest record.
-    assert tried == [(0, 48), (1, 0), (2, 0), (3, 0)]
-    device.flash.writeblocks = program
-    device.flash.log = []
-    assert device.settings.save(1, b"better") is True
-    assert [(kind, at) for kind, at, _ in device.flash.log] == [(ERASE, 1024), (PROGRAM, 1024)]
-    assert device.power_on().load(1) == b"better"
+        device.flash.writeblocks = failing
+        assert device.settings.save(1, b"lost") is False
+        # Behind what is there, then in each other bank, and never in that with the newest record.
+        assert tried == [(0, at + length), (1, 0), (2, 0), (3, 0)]
+        tried.clear()
+        assert device.settings.save(1, b"lost") is False
+        assert tried == [(1, 0), (2, 0), (3, 0)]
+        device.flash.writeblocks = program
+        device.flash.log = []
+        assert device.settings.save(1, b"better") is True
+        assert [(kind, at) for kind, at, _ in device.flash.log] == [(ERASE, 1024), (PROGRAM, 1024)]
+        assert device.power_on().load(1) == b"better"
+
+
+def test_a_record_may_end_where_its_bank_does():
+    device = Device(1024, 1, 3)
+    for length in (LIMIT, LIMIT - 1, 29):
+        assert device.settings.save(1, bytes(length))
+        assert device.settings.load(1) == bytes(length)
+    assert device.flash.erases == 1
+    assert device.settings.save(1, b"in the next one")
+    assert device.settings.load(1) == b"in the next one"
 
 
 def test_many_saves_go_round_all_banks():

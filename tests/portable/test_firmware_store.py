@@ -215,6 +215,16 @@ def test_a_tiny_image_that_fits_the_head():
         assert bench.slot_bytes(1, len(TINY.data)) == TINY.data
 
 
+def test_the_rest_of_an_image_may_come_at_once():
+    for begin in (1, 100, V2.head_length - 1, V2.head_length, 600):
+        bench = running()
+        bench.store.start(V2.offer())
+        bench.store.describe(V2, FILE_HEADER, len(V2.data))
+        bench.store.write(V2.data, 0, begin)
+        assert bench.store.write(V2.data, begin, len(V2.data) - begin) == COMPLETE
+        assert bench.slot_bytes(1, len(V2.data)) == V2.data
+
+
 def test_an_empty_write_changes_nothing():
     bench = running()
     bench.store.start(V2.offer())
@@ -263,6 +273,7 @@ def test_until_boundary_ends_blocks_at_erase_units():
     bench = running()
     assert bench.store.until_boundary(0) == 0xFFFF
     bench.store.start(V2.offer())
+    assert bench.store.position == 0
     bench.store.describe(V2, FILE_HEADER, len(V2.data))
     assert bench.store.until_boundary(FILE_HEADER) == 1024
     assert bench.store.until_boundary(FILE_HEADER + 1023) == 1
@@ -271,17 +282,25 @@ def test_until_boundary_ends_blocks_at_erase_units():
 
 # rule: resume-identity
 def test_another_image_under_the_accepted_identity_starts_again():
+    for block in (50, 1000):  # also by one that goes on behind what is held of the head
+        bench = running()
+        bench.download(V2, 600)  # accepted; the first unit is not durable
+        cut(bench)
+        assert bench.store.resume() == FILE_HEADER
+        assert bench.feed(V2_AGAIN, block=block) == RESTART
+        assert not bench.store.state.accepted and not bench.store.image_known
+        cut(bench)
+        assert bench.store.resume() == 0
+        assert bench.feed(V2_AGAIN) == COMPLETE
+        bench.verify()
+        assert bench.slot_bytes(1, len(V2_AGAIN.data)) == V2_AGAIN.data
+
+
+def test_a_durable_offset_within_a_unit_is_refused():
     bench = running()
-    bench.download(V2, 600)  # accepted; the first unit is not durable
-    cut(bench)
-    assert bench.store.resume() == FILE_HEADER
-    assert bench.feed(V2_AGAIN) == RESTART
-    assert not bench.store.state.accepted and not bench.store.image_known
-    cut(bench)
-    assert bench.store.resume() == 0
-    assert bench.feed(V2_AGAIN) == COMPLETE
-    bench.verify()
-    assert bench.slot_bytes(1, len(V2_AGAIN.data)) == V2_AGAIN.data
+    bench.download(LONG, 2500)
+    bench.store.state.durable = 2047
+    raises(ValueError, bench.store.resume)
 
 
 def test_another_image_s_bytes_behind_what_is_durable_do_not_verify():

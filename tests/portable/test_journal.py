@@ -84,6 +84,7 @@ def test_a_journal_that_was_not_loaded_begins_a_bank_too():
     device = Device()
     device.journal = Journal(FlashArea(device.flash, 0, device.units, WRITE))
     device.commit(1)
+    assert device.state.sequence == 16
     assert device.version() == 1
 
 

@@ -36,6 +36,7 @@ _ALL = (
     "test_boot",
     "test_app_settings",
     "test_anchor_rotation",
+    "test_activation",
     "test_block_path",
 )
 
