@@ -166,7 +166,7 @@ def test_firmware_store_after_acceptance():
 
     quiet = Quiet()
     for area in (store.slots[0], store.slots[1], store._journal._area):
-        area._device = quiet
+        area.device = quiet
     data = image.data
 
     def rest():
