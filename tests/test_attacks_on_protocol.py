@@ -368,7 +368,7 @@ GUARDS = [
     ("an_element_of_another_kind_first__telink_and_others(0xF000)", _FILE, "if tag != UPGRADE_IMAGE_TAG:", "if False:"),
     ("another_file_identifier__vendors_own()", _FILE, "if u32(head, 0) != MAGIC:", "if False:"),
     ("a_header_in_pieces_of_any_size_must_be_the_offered_one__cve_2026_73063(7)", _AGENT, "file.check(store.offer, self._board.identity.eui64)", "pass"),
-    ("answers_before_any_question__cve_2020_10060()", _CLIENT, "        if self.state != states.QUERYING:\n            self.ignored += 1\n            return zcl.SUCCESS\n        length", "        length"),
+    ("answers_before_any_question__cve_2020_10060()", _CLIENT, "if self.state != states.QUERYING or specific", "if specific"),
     ("a_block_from_elsewhere_is_not_the_one_asked_for__esp_idf_17960()", _DOWNLOAD, "        if buf[at + ota.BLOCK_OFFSET_AT + i] != offset[i]:\n            return False\n", "        pass\n"),
     ("blocks_without_bytes_never_count__herdsman_past_the_end()", _DOWNLOAD, "if size == 0 or end - at", "if end - at"),
     ("with_default_settings_a_hub_cannot_bring_an_old_version_back__silabs_defaults()", _ACCEPTANCE, "signed < case.device.security_counter", "False"),

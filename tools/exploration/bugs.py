@@ -40,7 +40,7 @@ _LOST = (
     ("anybody may refuse", _ENDPOINT, "unicast and self._from_server(buf):", "unicast:"),
     ("a refusal by broadcast", _ENDPOINT, "unicast and self._from_server(buf):", "self._from_server(buf):"),
     ("a refusal is answered", _ENDPOINT, "and not broadcast and not refusal:", "and not broadcast:"),
-    ("an offer without a query", _CLIENT, "        if self.state != states.QUERYING:\n            self.ignored += 1\n            return zcl.SUCCESS\n        length", "        length"),
+    ("an offer without a query", _CLIENT, "if self.state != states.QUERYING or specific", "if specific"),
     ("a cut offer is read", _CLIENT, "if length < 1 or (buf[at] == zcl.SUCCESS and length < ota.OFFER_LENGTH):", "if length < 1:"),
     ("the number stands still", _CLIENT, "self._tsn = (self._tsn + 1) & 0xFF", "pass"),
     ("a kept download shows no offset", "firmware_agent/protocol/attributes.py", "downloading = status == _DOWNLOADING and", "downloading = False and"),

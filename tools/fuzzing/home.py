@@ -20,6 +20,29 @@ _HOUR = 3600 * 1000
 _LONG = 72 * _HOUR
 
 
+SPECIFIC_TYPE = 0xFFC1
+_SPECIFIC = struct.pack("<HHI", 0x1234, SPECIFIC_TYPE, 1)
+_OWN_FILE = struct.pack("<IHHHHHIH", 0x0BEEF11E, 0x0100, 64, 2, 0x1234, SPECIFIC_TYPE, 1, 2) + bytes(32)
+_OWN_FILE += struct.pack("<I", 200) + world.Identity().eui64 + bytes(range(136))
+
+
+class Hub(SimHub):
+    """A good hub that has a file for this device alone, too."""
+
+    def handle(self, frame: bytes) -> list[bytes]:
+        """As SimHub.handle()."""
+        command = frame[14] if len(frame) > 15 and frame[8] == 0x19 and frame[12] & 3 == 1 else -1
+        kept = self.image, self.identity
+        if command == 0x08:
+            found = b"\x00" + _SPECIFIC + struct.pack("<I", len(_OWN_FILE))
+            return [self._frame(b"\x19" + frame[13:14] + b"\x09" + found)]
+        if command == 0x03 and frame[16:24] == _SPECIFIC:
+            self.image, self.identity = _OWN_FILE, _SPECIFIC
+        answers = super().handle(frame)
+        self.image, self.identity = kept
+        return answers
+
+
 class Broken(Exception):
     """Something must never happen, and did."""
 
@@ -146,14 +169,15 @@ def _weight(one: object, seen: set[int]) -> int:
 class Home:
     """A device that runs its factory firmware and a hub's side of the link.
 
-    ``asked``: the device's last request, as an APS frame; ``hub``: a good one, with a new version on offer.
+    ``asked``: the device's last request, as an APS frame, ``question``: its last question of the ZDO;
+    ``hub``: a good one, with a new version on offer.
     """
 
     def __init__(self, data_size: int = 63, **client_settings):
         self.memory = bytearray(_factory())
-        self.hub = SimHub()
+        self.hub = Hub()
         self.hub.offer(stories.upgrade(stories.NEW, stories.IMAGE_SIZE))
-        self.asked = b""
+        self.asked = self.question = b""
         self.boots = 0
         self._data_size = data_size
         self._settings = client_settings
@@ -195,6 +219,8 @@ class Home:
                 raise Broken(f"the device sends {frame.hex()}")
             if frame[8:10] == b"\x19\x00" and frame[12] == 0x01:
                 self.asked = frame
+            elif frame[7] == 0:
+                self.question = frame
 
     def hear(self, data: bytes) -> None:
         """Bytes on the link."""
@@ -208,6 +234,11 @@ class Home:
         """Time goes by."""
         self.board.now += milliseconds
         self.poll()
+        self.poll()
+
+    def fetch_file(self) -> None:
+        """The application asks for its file."""
+        self.agent._device.fetch_file(SPECIFIC_TYPE, lambda version, contents: None)
         self.poll()
 
     def check(self) -> None:

@@ -10,13 +10,21 @@ from tools.simulator import stories
 _TIMES = (0, 1, 49, 50, 200, 3000, 4500, 9000, 30000, 61000, 3600000, 86400000)
 _MOST_STEPS = 40
 FRAMES_SEEDS = (
-    # Each letter's value modulo 16 is a step: see Hostile.step().
+    # Each letter's value modulo 18 is a step: see Hostile.step().
     b"\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02",
     b"\x02\x02\x03\x0d\x05\x04\x05\x02\x07\x02\x06\x05\x0d\x95\x02\x02",
     b"\x02\x02\x06\x05\x0b\x97\0\0\0\0\0\0\0\1\xc8\0\x04\x0a\x02\x08\x05\x04\x05\x02",
     b"\x05\x02\x04\x0a\x03\x81\x04\x08\x01\x0c\x19\x01\x05\x98\x02\x0b\x00\x04\x01\x00\x02\x00",
     b"\x02\x02\x08\x14\x08\x1e\x04\x05\x02\x09\x0d\x04\x0f\x02",
     b"\x06\x07\x10" + b"\xff" * 16 + b"\x0e\x02\x02\x0c\x05\x00\x04\x00\x34\x12\x09\x0a\x00\x06",
+)
+# The same where the application asks for files, and the server is looked for when it is silent.
+_OWN_SEEDS = (
+    b"\x04\x05\x06\x02\x01\x98\x10" + b"\x02" * 9,
+    b"\x04\x05\x06\x02\x01\x98\x10\x02\x04\x05\x02\x05\x02\x02",
+    b"\x04\x05\x06\x02\x01\x98\x10\x02\x0d\x00\x10\x03\x00\x15\x00",
+    b"\x04\x05\x04\x07\x04\x07\x11\x05\x11\x05\x04\x07\x11\x00\x04\x08\x02",
+    b"\x04\x05\x02\x02\x04\x07\x04\x07\x11\x09\x11\x09\x04\x07\x04\x07\x11\x00\x02",
 )
 _IDS = bytes(byte for one in range(13) for byte in (one, 0))
 _GENERAL = (
@@ -79,7 +87,7 @@ class Hostile:
     def step(self) -> None:
         """One thing that happens."""
         home, take = self.home, self.input
-        kind = take.byte() % 16
+        kind = take.byte() % 18
         if kind == 0:
             home.hear(take.some())
         elif kind == 1:
@@ -111,8 +119,26 @@ class Hostile:
             self._answer(lambda frame: frame[:27] + struct.pack("<I", self._size()) + frame[31:])
         elif kind == 14:
             self._answer(lambda frame: frame + take.some())
-        else:
+        elif kind == 15:
             self._answer(lambda frame: frame[:1] + bytes((1,)) + frame[2:])
+        elif kind == 16:
+            home.fetch_file()
+        else:
+            self._identify(take.byte())
+
+    def _identify(self, who: int) -> None:
+        """Somebody answers the device's last question: who has the server, what is your EUI64."""
+        question = self.home.question
+        if len(question) < 13:
+            return
+        cluster = struct.unpack_from("<H", question, 8)[0]
+        address = struct.pack("<H", 0x4300 | who >> 2 if who & 3 else 0)
+        if cluster == 0x0006:
+            body = b"\x00" + address + bytes((1, who | 1))
+        else:
+            body = b"\x00" + bytes((who,)) * 8 + address
+        head = struct.pack("<BBHHBBHH", 1, 0, 0, 0x1234, 0, 0, cluster | 0x8000, 0)
+        self.home.hear(linked(head[:2] + address + head[4:] + question[12:13] + body))
 
     def _size(self) -> int:
         return (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFC0)[self.input.byte() % 6]
@@ -142,7 +168,10 @@ def frames(data: bytes) -> None:
     """A storm of frames; after some of them a good hub must update the device."""
     if not data:
         return
-    home = Home(page_size=200) if data[0] & 1 else Home()
+    settings: dict[str, int] = {"page_size": 200} if data[0] & 1 else {}
+    if data[0] & 0x10:
+        settings |= {"specific_file_size": 400, "server_errors": 2, "other_servers": data[0] & 0x20}
+    home = Home(**settings)
     Hostile(home, data[1:]).run()
     if data[0] & 0x0E == 0x0E:
         home.rescue()
@@ -226,6 +255,7 @@ def seeds(name: str) -> list[bytes]:
         )
         network = b"".join(bytes((12, low, high, 12)) + _NETWORK for low, high in _ZDO)
         asked = [b"\x00" + general[at : at + 120] for at in (0, 60)] + [b"\x00" + network, b"\x00" + general]
+        asked += [bytes((first,)) + seed for first in (0x10, 0x31, 0x1F) for seed in _OWN_SEEDS]
         return asked + [bytes((first, 4, 5)) + seed for first in (0, 1, 0x0F) for seed in FRAMES_SEEDS]
     good = stories.upgrade(stories.NEW, stories.IMAGE_SIZE)
     plain = b"\x1e\xf1\xee\x0b" + good[4:]
