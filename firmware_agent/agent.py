@@ -72,6 +72,8 @@ class Agent:
         self._announced = False
         # Only a sleepy end device's link has it: its parent keeps frames until it asks.
         self._poll_parent = getattr(board.link, "poll", None)
+        if self._poll_parent:
+            self.endpoint.capability = zdo.SLEEPY
         self._since_poll = 0
         self._since_boot = 0
         self._since_block = _BLOCK_EVENT_PERIOD

@@ -20,6 +20,7 @@ class Endpoint:
     ``server_address``, ``server_endpoint`` and ``profile`` are where requests go. A Notify that leads to
     a query names another server; the server's own frames teach only its profile. From anybody else a
     response means nothing. ``heard`` is True once any valid frame from the server came since the reset.
+    ``capability``: of the MAC, as descriptor and announcement tell it; zdo.SLEEPY for a sleepy end device.
     ``leave``: what the coordinator wants after the answer is out, zdo.STAY if it wants nothing; the caller
     resets it.
     """
@@ -40,6 +41,7 @@ class Endpoint:
         self.reply = bytearray(_REPLY_SIZE)
         self.reply_length = 0
         self.leave = zdo.STAY
+        self.capability = zdo.CAPABILITY
         self.asked_by_coordinator = False
         self.zdo_tsn = 0
         self.search = None  # a ServerSearch while the server is silent

@@ -35,6 +35,7 @@ LEAVE_AND_REJOIN = 2
 _END_DEVICE = 2
 _BAND_2400_MHZ = 0x40
 CAPABILITY = 0x8C  # allocate address, receiver on when idle, mains powered
+SLEEPY = 0x84  # the same with the receiver off when idle
 _MAX_BUFFER = 82
 _MAX_TRANSFER = 512
 _STACK_REVISION_22 = 22 << 9
@@ -56,7 +57,7 @@ def device_announce(device, tsn, out, at):
     out[at] = tsn
     put16(out, at + 1, device.address)
     out[at + 3 : at + 11] = device.identity.eui64
-    out[at + 11] = CAPABILITY
+    out[at + 11] = device.capability
     return 12
 
 
@@ -239,7 +240,7 @@ def _leave(device, buf, at, end, out, n):
 def _node_descriptor(device, out, at):
     out[at] = _END_DEVICE
     out[at + 1] = _BAND_2400_MHZ
-    out[at + 2] = CAPABILITY
+    out[at + 2] = device.capability
     put16(out, at + 3, device.identity.manufacturer_code)
     out[at + 5] = _MAX_BUFFER
     put16(out, at + 6, _MAX_TRANSFER)

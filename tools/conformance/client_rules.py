@@ -296,6 +296,19 @@ CLIENT = {
             "ours",
         ),
     ],
+    "Sleepy end devices": [
+        Rule(
+            "sleepy-polls",
+            "A device whose parent keeps its frames asks for them often while an answer is outstanding, else "
+            "seldom: by the defaults of the Poll Control cluster, half a second and 5 s.",
+            "ZCL, Poll Control cluster",
+        ),
+        Rule(
+            "sleepy-told",
+            "Its node descriptor and its announcement say that the receiver is off when idle.",
+            "ZigBee PRO, node descriptor",
+        ),
+    ],
     "Finding the server": [
         Rule(
             "server-search",
