@@ -143,6 +143,11 @@ CLIENT = {
             "ours; a file replaced on the server",
         ),
         Rule(
+            "block-path-allocates-nothing",
+            "From the wire to the flash a block allocates no memory, 20,000 of them in a row.",
+            "ours",
+        ),
+        Rule(
             "duty-cycle",
             "A server whose radio has used up its duty cycle answers every request with WAIT_FOR_DATA: "
             "however often, that is no error.",
