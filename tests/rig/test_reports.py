@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from tools.errors import Failed
-from tools.rig import junit, page, plan, record, trace
+from tools.rig import figures, junit, page, plan, record, trace
 from tools.rig.record import Mark, Record, Result
 from tools.simulator.flash import ERASE, PROGRAM
 
@@ -71,6 +71,36 @@ def test_the_page_is_whole_and_holds_cuts_seed_and_log(tmp_path):
     assert ET.fromstring(picture).tag.endswith("svg")
     for outside in ("<script", "<link", "src=", "@import"):
         assert outside not in text
+
+
+def passed():
+    one = told()
+    one.results = [
+        Result("update", 0.0, record.PASSED, 1.4, {"bytes": 33954, "bytes fetched twice": 0}),
+        Result("cuts, count 2", 1.0, record.PASSED, 61.0, {"cuts": 2}),
+    ]
+    return one
+
+
+def test_the_figures_of_a_run(tmp_path, capsys):
+    path = tmp_path / "junit.xml"
+    junit.write(PLAN, [passed()], path)
+    rows = figures.table(path).splitlines()[2:]
+    assert rows == [
+        "| desk | update | 1 | bytes: 33954; bytes fetched twice: 0 |",
+        "| desk | cuts, count 2 | 61 | cuts: 2 |",
+        "| desk | in all | 62 | seed 77 |",
+    ]
+    before = f"a\n{figures.BEGIN}\nold\n\n{figures.END}z\n"
+    assert figures.written(before, "new\n") == f"a\n{figures.BEGIN}\nnew\n\n{figures.END}z\n"
+    with pytest.raises(ValueError, match="no lines"):
+        figures.written("no place", "new\n")
+    assert figures.main([str(path)]) == 0 and "33954" in capsys.readouterr().out
+    # A run that failed or left something out has none.
+    junit.write(PLAN, [told()], path)
+    assert figures.main([str(path)]) == 1 and "cuts, count 2: failure" in capsys.readouterr().err
+    assert figures.main([str(tmp_path / "none.xml")]) == 1
+    assert figures.main(["--what"]) == 2
 
 
 def outcome(trace_of, at_cut=b"", end=b"same"):

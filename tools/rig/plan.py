@@ -106,7 +106,7 @@ LONG = Plan(
             *("on-device", "test_zero_allocation", "test_endpoint", "test_cbor"),
             *("test_zdo", "test_states", "test_reject"),
         ),
-        step("trace", cuts=60, timeout=3600),
+        step("trace", cuts=20, timeout=3600),
     ),
 )
 PLANS = {plan.name: plan for plan in (SMOKE, LONG)}

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from boards.common import flash_map as fm
 from firmware_agent.boot import CRASH, MAX_TRIAL_CRASHES, WATCHDOG
+from firmware_agent.store.image_writer import PROOF_SIZE
 from tools.errors import Failed
 from tools.rig import hostile, on_device, sabotage, trace
 from tools.rig.bench import Bench
@@ -164,7 +165,7 @@ async def _reached(bench: Bench, reached: asyncio.Event, step: Step, image: Imag
 
 def _judge_cost(bench: Bench, begin: int, image: Image, twice: int) -> None:
     accepted = bool(bench.events.since(begin, "accepted"))
-    allowed = fm.ERASE_SIZE if accepted else _BEFORE_ACCEPTANCE
+    allowed = fm.ERASE_SIZE + PROOF_SIZE if accepted else _BEFORE_ACCEPTANCE
     if twice > allowed:
         raise Failed(
             f"{twice} bytes of {image.version_text} were fetched twice for one cut, {allowed} allowed"
