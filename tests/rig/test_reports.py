@@ -77,7 +77,7 @@ def passed():
     one = told()
     one.results = [
         Result("update", 0.0, record.PASSED, 1.4, {"bytes": 33954, "bytes fetched twice": 0}),
-        Result("cuts, count 2", 1.0, record.PASSED, 61.0, {"cuts": 2}),
+        Result("cuts, count 2", 1.0, record.PASSED, 61.0, {"cuts": 2, "test_a.test_b": "0.1 s"}),
     ]
     return one
 

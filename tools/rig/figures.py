@@ -25,7 +25,9 @@ def table(path: Path) -> str:
             for bad in ("failure", "error", "skipped"):
                 if case.find(bad) is not None:
                     raise ValueError(f"{bench}: {case.get('name')}: {bad}")
-            figures = [f"{one.get('name')}: {one.get('value')}" for one in case.iter("property")]
+            # Not each test on the board by itself: the report has those.
+            told = [(one.get("name", ""), one.get("value")) for one in case.iter("property")]
+            figures = [f"{name}: {value}" for name, value in told if not name.startswith("test_")]
             seconds = float(case.get("time", "0"))
             lines.append(
                 f"| {suite.get('name')} | {case.get('name')} | {seconds:.0f} | {'; '.join(figures)} |"
