@@ -6,13 +6,15 @@ from firmware_agent.protocol import session as ss
 from firmware_agent.protocol import states
 from firmware_agent.protocol.endpoint import Endpoint
 from firmware_agent.protocol.settings import Settings
+from firmware_agent.protocol.specific_file import SpecificFile
 from firmware_agent.protocol.upgrade_client import UpgradeClient
 from tools.exploration import frames as fr
 from tools.exploration.kept_state import KeptState
-from tools.exploration.watch import UNIT, Watch, expect
+from tools.exploration.watch import UNIT, Broken, Watch, expect
 from tools.simulator.world import Identity
 
 _ADDRESS = 0x1234
+_MATCHED = 0x8006  # match descriptors response
 _HEAD = 20  # bytes after which a store knows whether it wants a file
 
 
@@ -35,6 +37,10 @@ class Device:
         self.client = UpgradeClient(Identity(file_version=fr.RUNNING), self.settings, self._random)
         self.endpoint = Endpoint(self.client.identity, self.client, _ADDRESS, 1, 0x0104)
         self.watch = Watch(self.settings.max_data_size)
+        self.file = SpecificFile(self.client)
+        if self.settings.specific_file_size:
+            # From the start: what is loaded later would not be found.
+            self.client.file = self.file
         self._buf = bytearray(300)
         self._out = bytearray(128)
         self.state = KeptState(self.endpoint, self.watch, exact)
@@ -70,6 +76,9 @@ class Device:
         """Address and endpoint of whoever counts as the server."""
         return self.endpoint.server_address, self.endpoint.server_endpoint
 
+    def _stranger(self) -> int:
+        return 0x4321 if self.endpoint.server_address != 0x4321 else 0x5432
+
     def deliver(self, kind: fr.Kind, stranger: bool = False, broadcast: bool = False) -> bool:
         """A frame from the server or from somebody else."""
         watch, client = self.watch, self.client
@@ -78,7 +87,7 @@ class Device:
         frame = kind.frame(watch.needed())
         source, endpoint = self.server
         if stranger:
-            source = 0x4321 if source != 0x4321 else 0x5432
+            source = self._stranger()
         state, pending, notified = client.state, client.poll_timeout() == 0, client.notified
         payload = frame[3:]
         counts = self._counts(kind, payload, stranger, broadcast)
@@ -89,6 +98,10 @@ class Device:
         self._receive(frame, source, endpoint, broadcast)
         if client.notified != notified:
             watch.wish = True
+        if state == states.QUERYING and client.base == ss.FILE and client.state == states.DOWNLOADING:
+            watch.start_specific(payload)
+        if watch.specific and client.base == ss.FILE and client.state == states.DOWNLOADING:
+            watch.took(bytes(self.file._data), client.download.offset)
         self._act()
         if watch.open == fr.PAGE_REQUEST:
             # Each of its blocks starts the wait for the next one.
@@ -132,6 +145,25 @@ class Device:
             expect(not broadcast, "a reply to a broadcast")
             expect(not (kind.general and kind.command == fr.DEFAULT_RESPONSE), "a reply to a refusal")
             expect(15 < length <= 128 and self.endpoint.reply[13] == 1, "a reply that is none")
+
+    def identify(self, cluster: int, stranger: bool) -> bool:
+        """Somebody tells who has the server, or an EUI64, and was not asked."""
+        if not self.watch.joined:
+            return False
+        address = self._stranger() if stranger else self.endpoint.server_address
+        told = b"\x01\x05" if cluster == _MATCHED else b""
+        eui64 = b"" if told else bytes(8)
+        head = struct.pack("<BBHHBBHH", 1, 0, address, _ADDRESS, 0, 0, cluster, 0)
+        frame = head + b"\x01\x00" + eui64 + struct.pack("<H", address) + told
+        before = self.server, self.state.glance()
+        self._buf[: len(frame)] = frame
+        self.endpoint.handle_frame(self._buf, len(frame))
+        expect(self.endpoint.reply_length == 0, "an answer is answered")
+        expect(
+            (self.server, self.state.glance()) == before,
+            "the server is another one, and nobody looked for it",
+        )
+        return True
 
     def elapse(self, milliseconds: int) -> bool:
         """Time goes by, all at once."""
@@ -240,6 +272,10 @@ class Device:
                 self._consider()
             elif action == ss.HELD:
                 self.watch.held = True
+            elif action == ss.FETCHED:
+                self._take_file()
+            elif action == ss.REFUSED and self.watch.told:
+                raise Broken("the end of a file for this device alone is told as a refusal")
             elif (
                 action == ss.REFUSED
                 and client.state == states.IDLE
@@ -249,6 +285,24 @@ class Device:
                 client.restore(fr.MANUFACTURER, fr.IMAGE_TYPE, fr.OTHER)
                 self.watch.start(fr.identity(fr.OTHER), fr.SIZE, UNIT)
                 client.start_download(UNIT, UNIT, fr.SIZE)
+
+    def fetch(self) -> bool:
+        """The application asks for its file."""
+        free = self.client.state == states.IDLE and self.client.base == ss.NOTHING and not self.client.wish
+        before = self.state.key()
+        asked = self.client.fetch(fr.SPECIFIC_TYPE)
+        expect(asked == free, "a file is asked for exactly while there is nothing else")
+        expect(asked or self.state.key() == before, "a file is not asked for, and yet")
+        self.watch.told = self.watch.told and not asked
+        self.watch.check(self.client)
+        return asked
+
+    def _take_file(self) -> None:
+        file = self.file
+        if self.client.state == states.REPORTING:
+            self.watch.kept = self.watch.store_size
+        self.watch.end_specific(None if file.contents is None else bytes(file.contents))
+        file.contents = None
 
     def _consider(self) -> None:
         client, watch = self.client, self.watch

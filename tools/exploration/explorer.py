@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from firmware_agent.protocol import states
 from tools.exploration import frames as fr
@@ -32,6 +33,7 @@ CONFIGURATIONS: dict[str, tuple[dict[str, object], int]] = {
     "activated from outside": ({"upgrade_activation_policy": 1}, 1),
     "sizes that adapt": ({"least_data_size": 10, "size_tries": 2}, 1),
     "page requests": ({"page_size": 30}, 0),
+    "a file for this device": ({"specific_file_size": fr.LARGEST_SPECIFIC}, 0),
 }
 # Entries of states.TRANSITIONS that no event can reach, each with the reason.
 UNREACHABLE: dict[tuple[int, int], str] = {}
@@ -98,8 +100,9 @@ class Tally:
         )
 
 
-def events(thorough: bool, images: int) -> list[Event]:
-    """Everything that may happen to a device, with so many different images on offer."""
+def events(thorough: bool, images: int, specific: bool = False) -> list[Event]:
+    """Everything that may happen to a device, with so many different images on offer; specific: the
+    application asks for a file for this device alone, too."""
     found = [
         Event("the request goes out", Device.transmit, True),
         Event("the deadline comes", lambda device: _deadline(device, 1, 1), True),
@@ -112,10 +115,21 @@ def events(thorough: bool, images: int) -> list[Event]:
         Event("the slot is proven, and another file is needed", Device.require_more),
         Event("activated from outside", Device.activate, True),
     ]
+    for who, stranger in (("the server", False), ("a stranger", True)):
+        found.append(
+            Event(
+                f"{who} says that it has the server",
+                partial(Device.identify, cluster=0x8006, stranger=stranger),
+            )
+        )
+    found.append(Event("a stranger tells its EUI64", partial(Device.identify, cluster=0x8001, stranger=True)))
     if not images:
         # The link comes and goes in the other walks.
         found = [event for event in found if "link" not in event.name]
-    for kind in fr.kinds(thorough, images) if images else fr.download_kinds():
+    if specific:
+        found.append(Event("the application asks for its file", Device.fetch))
+    few = fr.specific_kinds() if specific else fr.download_kinds()
+    for kind in fr.kinds(thorough, images) if images else few:
         found.append(_heard(kind, False, False, kind.good))
         if kind.command == fr.NOTIFY and not kind.general:
             found += [_heard(kind, True, False), _heard(kind, False, True), _heard(kind, True, True)]
@@ -166,7 +180,7 @@ class Explorer:
     ):
         self._settings = {**SETTINGS, **settings}
         self._thorough = thorough
-        self._events = events(thorough, images)
+        self._events = events(thorough, images, "specific_file_size" in settings)
         self._most = most_failures
         self._nodes: dict[tuple, Node] = {}
         self._todo: deque[tuple[tuple, Node]] = deque()

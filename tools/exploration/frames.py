@@ -8,6 +8,8 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from tools.simulator.world import Identity
+
 NOTIFY, QUERY, OFFER, BLOCK_REQUEST, PAGE_REQUEST, BLOCK, END, END_RESPONSE = range(8)
 SPECIFIC_REQUEST, SPECIFIC_RESPONSE = 8, 9
 DEFAULT_RESPONSE = 0x0B
@@ -64,8 +66,18 @@ def _always(payload: bytes) -> Callable[[Asked], bytes]:
     return lambda asked: payload
 
 
+# A file for this device alone, and what its identity is.
+SPECIFIC_TYPE = 0xFFC1
+SPECIFIC = identity(image_type=SPECIFIC_TYPE)
+LARGEST_SPECIFIC = 80
+SPECIFIC_FILE = struct.pack("<IHHH", 0x0BEEF11E, 0x0100, 64, 2) + SPECIFIC + b"\x02\x00" + bytes(32)
+SPECIFIC_FILE += struct.pack("<I", 70) + Identity().eui64 + b"secret"
+
+
 def contents(image: bytes, offset: int, size: int) -> bytes:
     """Bytes of a file: another image has others, and so has another place."""
+    if image == SPECIFIC:
+        return SPECIFIC_FILE[offset : offset + size].ljust(size, b"\0")
     return bytes((sum(image) + offset + i) & 0xFF for i in range(size))
 
 
@@ -227,6 +239,22 @@ def kinds(thorough: bool, images: int) -> list[Kind]:
         *default_responses(told),
         *others(),
     ]
+
+
+def specific_kinds() -> list[Kind]:
+    """What matters to a file for this device alone: what offers, ends, delays or interrupts one."""
+    whole = struct.pack("<I", len(SPECIFIC_FILE))
+    told = [
+        _fixed("specific file", SPECIFIC_RESPONSE, b"\x00" + SPECIFIC + whole),
+        _fixed("specific file that is none", SPECIFIC_RESPONSE, b"\x00" + SPECIFIC + struct.pack("<I", 20)),
+        _fixed(
+            "specific file that is large",
+            SPECIFIC_RESPONSE,
+            b"\x00" + SPECIFIC + struct.pack("<I", LARGEST_SPECIFIC + 1),
+        ),
+        *default_responses((0x00, 0x81)),
+    ]
+    return download_kinds() + told + list(offers((0x7E, 0x98), SPECIFIC_RESPONSE))
 
 
 def download_kinds() -> list[Kind]:

@@ -19,6 +19,7 @@ _IGNORED |= {
     "server_address",
     "settings",
     "identity",
+    "asked_by_coordinator",
     "tsn",
     "unicast",
     "_backed_off",
@@ -35,7 +36,16 @@ def _sign(value: int) -> int:
 
 
 # Times: only whether there is one left matters to what may happen next.
-_TIMES = ("_quiet", "_left", "countdown", "quiet", "open_left", "minimum_block_period", "period")
+_TIMES = (
+    "_quiet",
+    "_left",
+    "countdown",
+    "quiet",
+    "open_left",
+    "minimum_block_period",
+    "period",
+    "next_query",
+)
 _ABSTRACT: dict[str, Callable[[int], object]] = {name: _left for name in _TIMES}
 _ABSTRACT["due"] = _sign
 _ABSTRACT |= {name: lambda value: value >= 0xFFFE for name in ("_since_block", "since_block")}
@@ -54,13 +64,20 @@ _LEFT_OVER["status"] = lambda client: client.outstanding != ss.END and client.wa
 _LEFT_OVER |= {name: lambda client: client.base == ss.NOTHING for name in ("image", "store_image")}
 _LEFT_OVER["Download._quiet"] = lambda client: client.base != ss.DOWNLOAD
 _LEFT_OVER["_capped"] = lambda client: client.download._caps == 0
+for _name in ("image", "manufacturer_code", "image_type", "file_version", "file_size", "next_query"):
+    _LEFT_OVER[f"SpecificFile.{_name}"] = lambda client: client.base != ss.FILE
 _END_ONLY = ("held", "countdown", "_left", "_unanswered", "UpgradeEnd._quiet")
 _LEFT_OVER |= {name: lambda client: client.base != ss.CANDIDATE for name in _END_ONLY}
 _PLAIN = (int, bytes, bytearray, tuple, type(None))
 
 
 def _left_over(one: object, name: str) -> Callable | None:
-    return _LEFT_OVER.get(name) or _LEFT_OVER.get(f"{type(one).__name__}.{name}")
+    return _LEFT_OVER.get(f"{type(one).__name__}.{name}") or _LEFT_OVER.get(name)
+
+
+def _told(names: list[str]) -> list[str]:
+    """What makes no other state, and yet decides what the next frame means."""
+    return [name for name in names if name == "server_address"]
 
 
 class KeptState:
@@ -70,12 +87,15 @@ class KeptState:
         self._client = endpoint.client
         self._objects = self._find(endpoint, watch, exact)
         self._glances = [
-            (have, itemgetter(*(name for name, _, _ in keyed if name not in buffers)))
-            for have, _, buffers, keyed in self._objects
+            (have, itemgetter(*(name for name, _, _ in keyed if name not in buffers), *_told(names)))
+            for have, names, buffers, keyed in self._objects
             if keyed
         ]
         self._buffers = [
-            have[name] for have, _, buffers, keyed in self._objects for name, _, _ in keyed if name in buffers
+            (have, name)
+            for have, _, buffers, keyed in self._objects
+            for name, _, _ in keyed
+            if name in buffers
         ]
 
     def _find(
@@ -124,7 +144,7 @@ class KeptState:
     def glance(self) -> list:
         """What key() is made of, as it is. Most frames change nothing: two equal glances tell quickly."""
         values = [values(have) for have, values in self._glances]
-        return values + [bytes(buffer) for buffer in self._buffers]
+        return values + [bytes(have[name]) for have, name in self._buffers]
 
     def key(self) -> tuple:
         """What of the state can make a difference to what may happen next."""

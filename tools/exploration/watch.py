@@ -33,8 +33,9 @@ class Watch:
     its way ends; ``since_block, quiet, period``: what the server's pace is; the rest: the store.
 
     store_image, store_size, kept: the file in the slot, and how much of it; downloading: more is wanted;
-    fetched: since the last boot; wish: a Notify came since the last query; verified: it is whole and
-    proven; part: it is, and another file is wanted; held: the server said to wait.
+    specific: it is a file for this device alone, which goes to RAM; told: its end is to be told; fetched:
+    since the last boot; wish: a Notify came since the last query; verified: it is whole and proven; part: it
+    is, and another file is wanted; held: the server said to wait.
     """
 
     def __init__(self, largest: int) -> None:
@@ -51,6 +52,8 @@ class Watch:
         self.store_size = 0
         self.kept = 0
         self.downloading = False
+        self.specific = False
+        self.told = False
         self.fetched = False
         self.verified = False
         self.part = False
@@ -62,7 +65,9 @@ class Watch:
         """What the next block must be; before a download, what it might be."""
         if not self.downloading:
             return fr.Asked(self.store_image or fr.identity(), 0, self.largest)
-        size = min(self.largest, UNIT - self.kept % UNIT, self.store_size - self.kept)
+        size = min(self.largest, self.store_size - self.kept)
+        if not self.specific:
+            size = min(size, UNIT - self.kept % UNIT)
         if self.open in _FETCHES:
             size = min(size, self.most)
         return fr.Asked(self.store_image, self.kept, size)
@@ -75,7 +80,31 @@ class Watch:
             self.period = self.quiet = 0
         self.store_image, self.store_size, self.kept = image, size, offset
         self.downloading, self.fetched = True, True
-        self.verified = self.part = self.held = False
+        self.verified = self.part = self.held = self.told = False
+
+    def start_specific(self, payload: bytes) -> None:
+        """An offer of a file for this device alone was taken."""
+        size = struct.unpack_from("<I", payload, 9)[0]
+        expect(0 < size <= fr.LARGEST_SPECIFIC, "a file that does not fit")
+        self.start(payload[1:9], size, 0)
+        self.specific = True
+
+    def took(self, data: bytes, offset: int) -> None:
+        """The client has so many bytes of that file in RAM."""
+        expect(data[:offset] == fr.contents(self.store_image, 0, offset), "bytes of another file or place")
+        expect(self.kept <= offset <= self.kept + self.largest, "more bytes than came")
+        if offset > self.kept:
+            self.close()
+            self.most = 0
+        self.kept = offset
+
+    def end_specific(self, contents: bytes | None) -> None:
+        """The application was told."""
+        good = self.specific and self.kept == self.store_size and self.store_size == len(fr.SPECIFIC_FILE)
+        expect(contents == (b"secret" if good else None), "the application gets something else")
+        self.told = self.specific and self.kept == self.store_size
+        self.downloading = self.specific = False
+        self.kept = self.period = self.quiet = 0
 
     def drop(self) -> None:
         """What is in the slot is refused."""
@@ -125,7 +154,8 @@ class Watch:
         elif command == fr.END:
             whole = payload[0] == 0
             expect(len(payload) == 9, "an Upgrade End Request of another length")
-            expect(self.verified == whole, "Upgrade End: SUCCESS exactly for a verified image")
+            good = self.verified or (self.told and self.store_size == len(fr.SPECIFIC_FILE))
+            expect(good == whole, "Upgrade End: SUCCESS exactly for a verified image")
             expect(payload[0] == 0x99 or not self.part, "Upgrade End: no word of the other file")
             expect(
                 not (whole or self.part) or payload[1:] == self.store_image, "Upgrade End for another image"
@@ -161,6 +191,9 @@ class Watch:
             self._paced(payload)
         if kind.command == fr.OFFER and before == states.QUERYING and len(payload) >= 13:
             # What a Notify wanted in the meantime it has. If the offer is no good, another query may follow.
+            self.wish = False
+        if kind.command == fr.OFFER and before == states.QUERYING and pending and payload[:1] == b"\x98":
+            # Told before it could ask.
             self.wish = False
         if self.open and self._answered(kind, payload):
             self.close()
