@@ -420,8 +420,7 @@ class FirmwareStore:
     def _recheck(self):
         """The secondary slot's Manifest, if it is the image that was accepted; else None."""
         found = self.check_slot(self.secondary)
-        same = found.digest == self.state.identity
-        return found if same and found.head_length + found.payload_length == self.state.image_length else None
+        return found if found.head_length + found.payload_length == self.state.image_length else None
 
     def _admit(self, head, n):
         """The image's head is complete: accept it and journal that. The slot to write, or None to restart."""

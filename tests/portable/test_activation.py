@@ -190,6 +190,17 @@ def test_store_the_word_is_for_one_image_and_one_boot():
     assert bench.store.authorise(NOW) == activation.SUCCESS
     bench.power_on()
     assert bench.store.candidate and not bench.store.authorised
+    # Not proven since the reset: there is none yet.
+    bench.store.device.eui64 = envelope_vectors.EUI64
+    assert bench.store.authorise(NOW) == activation.NO_IMAGE_HELD
+
+
+def test_store_feeds_the_watchdog_meanwhile():
+    store = candidate().store
+    calls = []
+    store._hook = lambda: calls.append(1)
+    assert store.authorise(NOW) == activation.SUCCESS
+    assert len(calls) > 2
 
 
 def test_store_a_date_needs_the_board_s_clock():

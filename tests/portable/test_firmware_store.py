@@ -2,7 +2,7 @@
 
 from firmware_agent import boot, reject
 from firmware_agent.store import state as states
-from firmware_agent.store.firmware_store import COMPLETE, RESTART, WRITTEN, Offer
+from firmware_agent.store.firmware_store import COMPLETE, RESTART, WRITTEN, FirmwareStore, Offer
 from hal.flash import FlashError
 from hal.sim.cut_flash import ERASE, NOTHING, CutFlash, PowerCut
 from tests.portable.bench import FILE_HEADER, Bench, Image, raises, refusal
@@ -67,6 +67,7 @@ def test_states_on_the_way():
     store.install()
     assert state(bench) == states.STAGED
     assert bench.power_on(boot.RESET).trial and state(bench) == states.TRIAL
+    assert (bench.store.slot_state(0), bench.store.slot_state(1)) == (states.UPDATED, states.TRIAL)
     bench.store.accept()
     assert (state(bench), bench.store.slot_state(1)) == (states.READY, states.UPDATED)
 
@@ -686,3 +687,205 @@ def test_doubt_before_anything_is_accepted_begins_again():
     bench.download(image, 100)
     assert bench.store.doubt() == 0
     assert bench.feed(image) == COMPLETE
+
+
+# What is left behind, by what mutants survived
+
+
+def forgotten(bench):
+    """Nothing of a download is in the state, nor in RAM."""
+    new = states.State()
+    new.clear_download()
+    kept = ("sequence", "primary", "secondary_state", "security_counter", "trial_boots", "trial_crashes")
+    kept += ("reason", "rejected_version", "rejected_size", "rejected_reason", "anchors")
+    for name in new.__dict__:
+        if name not in kept:
+            assert getattr(bench.store.state, name) == getattr(new, name), name
+    store = bench.store
+    assert store.manifest is None and not store.image_known and store.position == 0
+    raises(ValueError, store.verify_step)
+    return True
+
+
+def test_a_store_that_was_not_booted_runs_no_slot_and_knows_no_image():
+    store = Bench().at_factory().open_store()
+    assert store.load() and store.running == boot.NO_SLOT
+    assert store.manifest is None and not store.image_known
+
+
+def test_the_hook_is_called_between_the_steps_of_a_signature_check():
+    bench = running()
+    calls = []
+    old = bench.store
+    store = FirmwareStore(old._journal._area, old.slots, old.device, hook=lambda: calls.append(1))
+    assert store.load()
+    store.running = 0
+    store.start(V2.offer())
+    store.describe(V2, FILE_HEADER, len(V2.data))
+    # The bench's memory of signatures is not in force here.
+    assert store.write(V2.data, 0, V2.head_length) == WRITTEN
+    assert len(calls) > 2
+
+
+def test_only_the_acceptance_asks_for_room_for_progress():
+    bench = running()
+    commit = bench.store._journal.commit
+    rooms = []
+
+    def noting(state, room=0):
+        rooms.append(room)
+        return commit(state, room)
+
+    bench.store._journal.commit = noting
+    bench.store.start(V2.offer())
+    bench.feed(V2, 512)
+    bench.store.hold(True)
+    bench.store.cancel()
+    assert rooms == [0, bench.slot_units, 0, 0]
+
+
+def test_the_same_offer_again_goes_on_with_what_is_in_ram():
+    for until in (100, 600, 2500):
+        bench = running()
+        bench.download(LONG, until)
+        assert bench.store.start(LONG.offer()) == FILE_HEADER + until
+        assert bench.feed(LONG) == COMPLETE
+        assert bench.fetched == len(LONG.data)
+
+
+def test_resume_drops_the_newcomer():
+    bench = running()
+    bench.download(LONG, 2500)
+    bench.store.start(V3.offer())
+    bench.feed(V3, 100)
+    assert bench.store.resume() == FILE_HEADER + 2048
+    assert bench.feed(LONG) == COMPLETE and bench.store.complete
+    bench.verify()
+
+
+def test_what_reaches_to_the_head_s_limit_proves_what_it_belongs_to():
+    bench = running(erase_size=512, slot_units=8)
+    bench.download(LONG, 600)
+    cut(bench)
+    assert bench.store.resume() == FILE_HEADER + 512
+    assert bench.store.manifest.digest == bench.store.state.identity
+
+
+def test_what_is_on_flash_of_a_head_stays_when_it_is_admitted_again():
+    bench = running(erase_size=256, slot_units=16)
+    bench.download(LONG, 450)
+    assert bench.store.state.durable == 256
+    cut(bench)
+    assert bench.store.resume() == FILE_HEADER + 256
+    bench.flash.log = []
+    bench.feed(LONG, 500)
+    assert bench.store.manifest and bench.store.state.durable == 256
+    # No record and none of the first unit's bytes is written again.
+    first = (bench.journal_units + bench.slot_units) * 256
+    assert [at for _, at, _ in bench.flash.log if at < first + 256] == []
+
+
+def test_a_head_that_is_refused_under_an_accepted_identity_starts_again():
+    bench = running()
+    bench.download(V2, 600)
+    cut(bench)
+    assert bench.store.resume() == FILE_HEADER
+    forged = Image("v2")
+    forged.data = V2.data[:100] + bytes([V2.data[100] ^ 1]) + V2.data[101:]
+    assert bench.feed(forged) == RESTART
+    assert bench.store.downloading and not bench.store.state.accepted
+
+
+def test_where_an_image_may_lie_in_its_file_and_how_long_it_may_be():
+    bench = running()
+    bench.store.start(V2.offer())
+    size = bench.store.slots[1].size
+    for offset, length in ((0, 100), (255, 100), (FILE_HEADER, 1), (FILE_HEADER, size)):
+        bench.store.describe(V2, offset, length)
+        assert bench.store.position == offset and bench.store.image_known
+    assert refusal(bench.store.describe, V2, -1, 100) == reject.SIZE_MISMATCH
+    assert refusal(bench.store.describe, V2, FILE_HEADER, size + 1) == reject.TOO_LARGE
+
+
+def test_an_image_without_its_file_s_header_is_refused():
+    # Without one the rules of the offer would be left out.
+    bench = running()
+    bench.store.start(V2.offer())
+    bench.store.describe(None, FILE_HEADER, len(V2.data))
+    raises(ValueError, bench.store.write, V2.data, 0, 400)
+    assert not bench.store.state.accepted
+
+
+def test_a_slot_whose_image_is_longer_than_what_was_accepted_is_not_verified():
+    bench = running()
+    bench.download(V2)
+    bench.store.state.image_length -= 1
+    bench.store.state.durable -= 1
+    assert bench.store.complete
+    assert refusal(bench.store.verify_start) == reject.DIGEST_MISMATCH
+
+
+def test_each_verification_begins_without_the_proof_of_the_one_before():
+    bench = running()
+    bench.download(V2)
+    bench.verify()
+    raises(ValueError, bench.store.verify_step)
+    bench.store.verify_start()
+    raises(ValueError, bench.store.install)
+    bench.store.start(V3.offer())
+    raises(ValueError, bench.store.verify_step)
+
+
+def test_a_candidate_that_is_verified_again_costs_no_record():
+    bench = running()
+    bench.download(V2)
+    bench.verify()
+    cut(bench)
+    bench.store.resume()
+    log = list(bench.flash.log)
+    bench.verify()
+    assert bench.flash.log == log
+    bench.store.install()
+
+
+def test_a_trial_that_does_not_run_cannot_be_confirmed():
+    bench = running()
+    bench.stage(V2)
+    bench.power_on(boot.RESET)
+    bench.store.running = 0  # as where the attempt could not be recorded
+    raises(ValueError, bench.store.accept)
+    assert bench.store.state.primary == 0
+
+
+def test_what_a_verb_ends_is_forgotten():
+    for until in (100, 2500):
+        for end in ("cancel", "reject"):
+            bench = running()
+            bench.download(LONG, until)
+            getattr(bench.store, end)(*([reject.CRASHED] if end == "reject" else []))
+            assert forgotten(bench)
+    bench = running()
+    bench.download(V2)
+    bench.store.reject(reject.FLASH_FAILED)
+    bench.store.state.trial_crashes = 3
+    bench.store.start(V2.offer())
+    assert (bench.store.state.trial_crashes, bench.store.state.reason) == (0, 0)
+    bench.feed(V2)
+    bench.verify()
+    bench.store.install()
+    staged = bench.store.state
+    assert (staged.trial_boots, staged.trial_crashes, staged.reason) == (0, 0, 0)
+    assert staged.rejected_reason == reject.FLASH_FAILED
+    bench.power_on(boot.RESET)
+    bench.store.accept()
+    assert bench.store.state.rejected_reason == 0 and forgotten(bench)
+
+
+def test_a_newcomer_that_is_accepted_was_not_told_to_wait():
+    bench = running()
+    bench.download(LONG)
+    bench.verify()
+    bench.store.hold(True)
+    bench.store.start(V3.offer())
+    bench.feed(V3, 512)
+    assert bench.store.state.file_version == V3.file_version and not bench.store.state.hold
