@@ -17,6 +17,7 @@ from tools.host_port import HostPort
 from tools.hub.images import UnusableImage, load_image
 from tools.hub.radio import HOME_AUTOMATION, SMART_ENERGY
 from tools.hub.session import DeviceAway, HubSession
+from tools.hub.specific_files import SpecificFiles
 
 # A session ends 30 s after the device's last block request, so this covers an absence of minutes.
 SESSIONS_AN_IMAGE = 5
@@ -44,7 +45,17 @@ _PROFILES = {f"0x{profile:04x}": profile for profile in (HOME_AUTOMATION, SMART_
     show_default=True,
     help="Seconds after which to give up, all images together.",
 )
-def command(images: Sequence[Path], place: tuple[str, int], profile: str, timeout: float) -> None:
+@click.option(
+    "--file-for-device",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="A device-specific file, served when its device asks; may be repeated.",
+)
+def command(
+    images: Sequence[Path], place: tuple[str, int], profile: str, timeout: float, files: tuple[Path, ...]
+) -> None:
     """Update one device as a zigpy hub would: notify it, serve the blocks, read the version back.
 
     IMAGE is an OTA upgrade file from "hanota sign --layout elements". Several are offered one after the
@@ -58,19 +69,24 @@ def command(images: Sequence[Path], place: tuple[str, int], profile: str, timeou
     logging.getLogger("zigpy").addHandler(logging.NullHandler())
     try:
         loaded = [load_image(path) for path in images]
+        specific = SpecificFiles(files)
     except UnusableImage as error:
         raise UnusableArguments(str(error)) from error
-    asyncio.run(_serve(loaded, place, _PROFILES[profile], timeout))
+    asyncio.run(_serve(loaded, place, _PROFILES[profile], timeout, specific))
 
 
 async def _serve(
-    images: Sequence[OtaImageWithMetadata], place: tuple[str, int], profile: int, timeout: float
+    images: Sequence[OtaImageWithMetadata],
+    place: tuple[str, int],
+    profile: int,
+    timeout: float,
+    specific: SpecificFiles,
 ) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     doing = "waiting for the device"
     try:
         async with asyncio.timeout(timeout):
-            async with HubSession(*place, profile=profile) as session:
+            async with HubSession(*place, profile=profile, specific_files=specific) as session:
                 await session.wait_for_device(min(CONTACT_S, timeout))
                 click.echo(f"device 0x{session.device_address:04x} endpoint {session.device_endpoint} is on")
                 for image in images:

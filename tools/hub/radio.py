@@ -9,6 +9,7 @@ zigpy is unmodified. Two things it cannot know are settled here:
   unicast into a closed stream fails with DeliveryError, a broadcast reaches nobody.
 """
 
+import asyncio
 import logging
 import typing
 from collections.abc import Callable
@@ -61,13 +62,15 @@ class HanRadio(zigpy.application.ControllerApplication):
         self,
         config: dict[str, Any],
         profile: int = HOME_AUTOMATION,
-        observe: Callable[[HanFrame], None] | None = None,
+        observe: Callable[[HanFrame], bytes | None] | None = None,
     ) -> None:
-        """``profile`` is the HAN's; ``observe`` sees each frame received just before zigpy does."""
+        """``profile`` is the HAN's; ``observe`` sees each frame received just before
+        zigpy does; a ZCL frame that it returns is the answer, and zigpy does not see the question."""
         super().__init__(config)
         self.profile = profile
         self._observe = observe
         self._statistics = LinkStatistics()
+        self._answers: set[asyncio.Future[None]] = set()
         path: str = self.config[conf.CONF_DEVICE][conf.CONF_DEVICE_PATH]
         host, _, port = path.removeprefix(_SCHEME).rpartition(":")
         self.link = LinkClient(host, int(port), self._frame_received, self._link_connected)
@@ -148,6 +151,16 @@ class HanRadio(zigpy.application.ControllerApplication):
         else:
             self._statistics.count_sent(frame, len(contents), wire_bytes)
 
+    async def _reply(self, frame: HanFrame, payload: bytes) -> None:
+        """Send the answer to a frame back to where it came from."""
+        ends = (frame.source, frame.destination_endpoint, frame.source_endpoint)
+        reply = HanFrame(UNICAST, frame.destination, *ends, frame.cluster_id, frame.profile_id, payload)
+        contents = reply.to_contents()
+        try:
+            self._statistics.count_sent(reply, len(contents), await self.link.send(contents))
+        except LinkDown:
+            self._statistics.undelivered += 1
+
     def _outgoing(self, packet: t.ZigbeePacket) -> HanFrame:
         assert packet.dst is not None
         mode, address = packet.dst.addr_mode, packet.dst.address
@@ -181,8 +194,11 @@ class HanRadio(zigpy.application.ControllerApplication):
             return
         self._statistics.count_received(frame, len(contents), wire_bytes)
         try:
-            if self._observe is not None:
-                self._observe(frame)
+            answer = None if self._observe is None else self._observe(frame)
+            if answer is not None:
+                self._answers.add(task := asyncio.ensure_future(self._reply(frame, answer)))
+                task.add_done_callback(self._answers.discard)
+                return
             packet = self._incoming(frame)
             self.notify_packet_callbacks(packet)
             self.packet_received(packet)

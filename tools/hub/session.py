@@ -19,6 +19,7 @@ from zigpy.zcl.clusters.general import Basic, Ota
 from tools.hub.han_frame import ZDO_ENDPOINT, HanFrame
 from tools.hub.images import load_image
 from tools.hub.radio import HOME_AUTOMATION, HanRadio, node_descriptor, radio_config
+from tools.hub.specific_files import SpecificFiles
 from tools.hub.statistics import LinkStatistics
 
 Progress = Callable[[int, int], None]
@@ -54,7 +55,8 @@ class HubSession:
 
     Use as an async context manager; the link connects in the background and again after every power cut.
     The device's address, endpoint and IEEE address are learnt from its first frames unless given.
-    The device is described to zigpy by hand, so that no interview delays the update.
+    The device is described to zigpy by hand, so that no interview delays the update. ``specific_files`` are
+    served whenever their device asks.
     """
 
     def __init__(
@@ -66,7 +68,9 @@ class HubSession:
         device_address: int | None = None,
         device_endpoint: int | None = None,
         device_ieee: str | None = None,
+        specific_files: SpecificFiles | None = None,
     ) -> None:
+        self._files = specific_files or SpecificFiles()
         self._radio = HanRadio(radio_config(host, port), profile, self._observe)
         self._place = f"{host}:{port}"
         self._given_address = self._address = device_address
@@ -236,7 +240,7 @@ class HubSession:
 
     # What the device's frames tell. Each is seen here before zigpy gets it.
 
-    def _observe(self, frame: HanFrame) -> None:
+    def _observe(self, frame: HanFrame) -> bytes | None:
         if frame.cluster_id == zdo_t.ZDOCmd.Device_annce and frame.destination_endpoint == ZDO_ENDPOINT:
             address, rest = t.NWK.deserialize(frame.payload[1:])
             self._announced(int(address), t.EUI64.deserialize(rest)[0])
@@ -248,11 +252,15 @@ class HubSession:
                 self._announced(int(t.NWK.deserialize(rest)[0]), ieee)
         elif frame.cluster_id == Ota.cluster_id and frame.source_endpoint != ZDO_ENDPOINT:
             self._heard(frame.source, frame.source_endpoint)
+            answer = self._files.answer(frame)
+            if answer is not None:
+                return answer
             end = frame.ota_command(Ota.ServerCommandDefs.upgrade_end, foundation.Direction.Client_to_Server)
             if end is not None and end.file_version == self._offered:
                 self._upgrade_end = end.status
             elif end is not None:
                 self._ended_another = end.status
+        return None
 
     def _announced(self, address: int, ieee: t.EUI64) -> None:
         if self._given_address not in (None, address):
