@@ -1,4 +1,4 @@
-"""Looks for the upgrade server when it does not answer any more (ZCL r8, 11.8).
+"""Looks for the upgrade server when it does not answer any more (ZCL r8, chapter 11).
 
 A Match_Desc_req by broadcast asks who has the OTA Upgrade server. The coordinator is taken at its word: in GB
 it is the Communications Hub. Anybody else has to say its EUI64, and is taken only if that is UpgradeServerID,

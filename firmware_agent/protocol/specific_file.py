@@ -1,4 +1,4 @@
-"""A file of the hub's for this device alone: Query Device Specific File (ZCL r8, 11.13.10), then its blocks.
+"""A file of the hub's for this device alone: Query Device Specific File (ZCL r8, 11.13), then its blocks.
 
 Its image type is 0xFFC0 to 0xFFFE: security credentials 0xFFC0, configuration 0xFFC1, log 0xFFC2. Only an
 application that wants one asks, and it gets what is behind the file's header as the hub sent it: no signature

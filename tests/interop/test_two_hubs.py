@@ -148,7 +148,7 @@ async def test_an_update_of_the_emulated_microcontroller(place, hub_name):
         return f"{hub_name}, {BOARD}: {air.statistics.received_total.frames} frames from the device"
 
 
-# rule: hub-block-size, hub-announce, hub-version-read
+# rule: hub-block-size, hub-announce, hub-version-read, hub-end-in-time
 @both_hubs
 @pytest.mark.parametrize("size", [16, 63, 200])
 @scenario

@@ -12,6 +12,7 @@ from tests.portable.scripted import (
     NOW,
     OLD,
     QUERY,
+    Identity,
     Rig,
     block,
     block_status,
@@ -485,3 +486,18 @@ def test_hourly_notifies_while_the_server_says_wait_do_not_stop_a_download():
         # The 32 bytes that name the image take two requests, too.
         assert blocks >= server.served // 3 - 2 > 20, (notify_every, blocks, server.served)
         assert bytes(rig.file) == IMAGE[: len(rig.file)]
+
+
+# rule: block-captured
+def test_block_captured_in_the_field():
+    identity = Identity()
+    identity.manufacturer_code, identity.image_type = 0x2794, 0x0101
+    rig = Rig(identity=identity, max_data_size=36)
+    rig.client.restore(0x2794, 0x0101, 0x30)
+    rig.client.start_download(211140, 0xFFFF, 300000)
+    rig.send()
+    assert rig.take().payload[:14] == b"\x00\x94\x27\x01\x01\x30\x00\x00\x00\xc4\x38\x03\x00\x24"
+    data = b"\x80\x02\x79" + bytes(33)
+    head = b"\x09\xd9\x05\x00\x94\x27\x01\x01\x30\x00\x00\x00\xc4\x38\x03\x00\x24"
+    rig.hear(head + data)
+    assert bytes(rig.file) == data and not rig.replies

@@ -161,6 +161,7 @@ def test_wrong_ids_are_ignored_and_the_request_is_repeated():
         assert rig.take().command == END
 
 
+# rule: end-broadcast
 def test_broadcast_response_with_wildcards_ends_a_hold():
     rig = Rig().waiting()
     rig.hear(end_response(0, 0, ANY_VERSION, ANY, ANY), broadcast=True)
@@ -188,6 +189,7 @@ def test_response_without_a_verified_image_is_answered_invalid_image():
         assert rig.state == before and rig.quiet(), "never to a broadcast"
 
 
+# rule: end-between
 def test_response_while_a_query_is_between_is_heard():
     for current, upgrade, state in (
         (0, 0, states.ACTIVATING),
@@ -248,6 +250,7 @@ def test_answer_begins_the_count_of_tries_anew():
         assert rig.state == states.WAITING
 
 
+# rule: end-hold-kept
 def test_hold_survives_a_reset():
     rig = Rig(end_tries=3).verifying()
     rig.client.end.verified(True)
@@ -417,6 +420,7 @@ def test_event_outside_does_not_count_without_a_verified_image_or_by_the_other_p
         assert not rig.client.end.activate() and rig.state == before
 
 
+# rule: end-outside-silence
 def test_silence_never_activates_if_only_an_event_outside_may():
     rig = outside().ending()
     rig.pass_time(100 * HOUR)

@@ -94,6 +94,11 @@ HUBS = {
     ],
     "Ending": [
         Rule(
+            "hub-end-in-time",
+            "zigpy waits 60 s for Upgrade End after the last block, herdsman 150 s: verifying takes less.",
+            "zigpy, herdsman",
+        ),
+        Rule(
             "hub-end-payload",
             "Upgrade End has nine bytes whatever its status: a status alone is unreadable.",
             "zigpy, herdsman",

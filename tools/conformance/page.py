@@ -18,6 +18,7 @@ from tools import layout
 from tools.conformance.client_rules import CLIENT
 from tools.conformance.hub_rules import HUBS
 from tools.conformance.rule import Rule
+from tools.conformance.standing_rules import STANDING
 
 PAGE = layout.ROOT / "docs/conformance.md"
 TESTS = layout.ROOT / "tests"
@@ -35,7 +36,7 @@ implementations quote them.
 
 def all_rules() -> list[Rule]:
     """In the page's order."""
-    return [rule for group in (CLIENT, HUBS) for part in group.values() for rule in part]
+    return [rule for group in (CLIENT, STANDING, HUBS) for part in group.values() for rule in part]
 
 
 def marks_in(source: str) -> list[tuple[str, str]]:
@@ -78,7 +79,7 @@ def page(tests: dict[str, list[str]]) -> str:
         )
     count = len({test for named in tests.values() for test in named})
     out = [_HEAD.format(count=len(keys), tests=count)]
-    for title, groups in (("The client", CLIENT), ("Real hubs", HUBS)):
+    for title, groups in (("An update", CLIENT), ("At any time", STANDING), ("Real hubs", HUBS)):
         out.append(f"\n## {title}\n")
         for name, part in groups.items():
             out.append(f"\n### {name}\n\n| rule | source | tests |\n|---|---|---|\n")
