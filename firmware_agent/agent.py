@@ -17,12 +17,13 @@ from firmware_agent.protocol.settings import Settings
 from firmware_agent.protocol.upgrade_client import UpgradeClient
 from firmware_agent.protocol.upgrade_file import ELEMENT_HEADER, MAX_HEADER, UpgradeFile
 from firmware_agent.reject import Rejected
-from firmware_agent.store.firmware_store import COMPLETE, RESTART, Offer
+from firmware_agent.store.firmware_store import COMPLETE, RESTART, WRITTEN, Offer
 from hal.flash import FlashError
 from hal.link import FrameReceiver, encode, encoded_limit
 
 _IDLE_WAIT = 200  # ms: the longest sleep, so that the watchdog is fed and the application is served
 _BLOCK_EVENT_PERIOD = 1000  # ms between block events
+_BRISK = 20  # ms that timers may be behind when the next block is asked for
 _STEADY = 10 * 60 * 1000  # ms after which a boot was no crash loop
 _POSTPONE_LIMIT = 24 * 3600 * 1000  # ms the application may keep its firmware after activation was allowed
 _MAX_FRAME = 128
@@ -66,7 +67,10 @@ class Agent:
 
             self._trial = Trial(board, self._store, application, handover.slot)
         self._store.hook = self.breathe
-        self._last = board.clock.ticks_ms()
+        self._ticks_ms = board.clock.ticks_ms
+        self._ticks_diff = board.clock.ticks_diff
+        self._feed_watchdog = board.watchdog.feed
+        self._last = self._ticks_ms()
         self._owed = 0
         self._joined = False
         self._announced = False
@@ -97,19 +101,21 @@ class Agent:
 
     def breathe(self):
         """Feed the watchdog and give the application its turn; also called from within long work."""
-        clock = self._board.clock
-        now = clock.ticks_ms()
-        elapsed = clock.ticks_diff(now, self._last)
+        now = self._ticks_ms()
+        elapsed = self._ticks_diff(now, self._last)
         self._last = now
-        self._owed += elapsed
-        self._board.watchdog.feed()
-        self._device.elapsed(elapsed)
+        self._feed_watchdog()
+        if elapsed:
+            self._owed += elapsed
+            self._device.elapsed(elapsed)
 
     def _catch_up(self):
         """Bring every timer to now: before frames are handled, and before a request goes out, since a
         signature check or an erase may lie between."""
         self.breathe()
         elapsed = self._owed
+        if elapsed == 0:
+            return
         self._owed = 0
         self._since_boot += elapsed
         self._since_poll += elapsed
@@ -139,7 +145,7 @@ class Agent:
             if self._poll_parent and self._since_poll >= self._client.poll_period():
                 self._since_poll = 0
                 self._poll_parent()
-        self._act(None)
+        self._act()
         if self._client.state == states.VERIFYING:
             self._verify_step()
         elif self._client.state == states.ACTIVATING:
@@ -172,26 +178,39 @@ class Agent:
 
     def _read_link(self):
         """Take what the link has, one buffer at a time; the application is served in between."""
+        receiver = self._receiver
         n = self._board.link.read_into(self._input)
         at = 0
         while at < n and self._joined:
-            at = self._receiver.feed(self._input, at, n)
-            if not self._receiver.ready:
+            at = receiver.feed(self._input, at, n)
+            if not receiver.ready:
                 break
-            self._take_frame(self._receiver.buffer, self._receiver.length)
+            self._take_frame(receiver.buffer, receiver.length)
 
     def _take_frame(self, buf, length):
         """One frame's contents: answer it, act on it, go on asking."""
-        self.endpoint.handle_frame(buf, length)
-        self._act(buf)
-        self._transmit(self.endpoint.reply_length, self.endpoint.reply)
-        self.endpoint.reply_length = 0
-        if self.endpoint.leave != zdo.STAY:
+        endpoint = self.endpoint
+        client = self._client
+        endpoint.handle_frame(buf, length)
+        if client.actions == ss.WRITE:
+            # As _act() does it: nothing else is there to do with nearly every frame.
+            client.actions = 0
+            self._write(client.download)
+        if client.actions:
+            self._act()
+        if endpoint.reply_length:
+            self._transmit(endpoint.reply_length, endpoint.reply)
+            endpoint.reply_length = 0
+        if endpoint.leave != zdo.STAY:
             self._leave()
             return
-        self._catch_up()
-        self._request()
-        self._act(None)
+        # In a steady download what is to be timed is an answer, to the second: a few milliseconds may wait.
+        if not client.download.steady or self._ticks_diff(self._ticks_ms(), self._last) > _BRISK:
+            self._catch_up()
+        if client.waiting:
+            self._transmit(endpoint.put_request(self._frame), self._frame)
+            if client.actions:
+                self._act()
 
     def _leave(self):
         """Off the HAN, as the coordinator said. When it is back, at once or some day, it announces itself."""
@@ -211,14 +230,12 @@ class Agent:
 
     # Actions of the client
 
-    def _act(self, buf):
+    def _act(self):
         client = self._client
-        while True:
+        while client.actions:
             action = client.poll_action()
-            if action == 0:
-                return
             if action == ss.WRITE:
-                self._write(client.download.data, client.download.data_at, client.download.data_length)
+                self._write(client.download)
             elif action == ss.NOTIFIED:
                 if client.unicast:
                     self._store.forget_rejected()
@@ -260,7 +277,7 @@ class Agent:
             client.decline()
         elif store.candidate and offer.same_image(store.state):
             client.end.tell()
-        elif client.offers_the_same:
+        elif client.offers_the_same():
             self._emit_resume(client.download.offset)
             client.download.go_on(store.proof)
         else:
@@ -301,47 +318,55 @@ class Agent:
         self.endpoint.server_endpoint = state.server_endpoint
         self.endpoint.profile = state.profile
 
-    def _write(self, data, start, length):
-        """One block's data into the store; the file's head goes through the parser first."""
+    def _write(self, download):
+        """One block's data into the store."""
         store = self._store
-        file = self._file
-        offset = self._client.download.offset
-        next_offset = offset + length
-        known = store.manifest
+        length = download.data_length
+        next_offset = download.offset + length
         try:
-            result = 0
-            if not store.image_known:
-                taken = file.feed(data, start, length)
-                start += taken
-                length -= taken
-                if file.ready:
-                    file.check(store.offer, self._board.identity.eui64)
-                    store.describe(file, file.image_offset, file.image_length)
-                    if file.fill > file.image_offset:
-                        result = store.write(file.head, file.image_offset, file.fill - file.image_offset)
-            if length:
-                result = store.write(data, start, length)
+            if store.manifest is None:
+                result = self._write_head(download.data, download.data_at, length)
+            else:
+                result = store.write(download.data, download.data_at, length)
         except Rejected as refusal:
             self._refuse(refusal)
             return
         except FlashError as failure:
             self._refuse(Rejected(reject.FLASH_FAILED, str(failure)))
             return
-        if known is None and store.manifest is not None:
+        if result == COMPLETE:
+            self._verify()
+            return
+        if result == RESTART:
+            self._file.reset()
+            next_offset = 0
+        elif self._since_block >= _BLOCK_EVENT_PERIOD:
+            self._since_block = 0
+            self._board.emit("block", {"offset": next_offset, "size": download.size})
+        download.written(next_offset, store.until_boundary(next_offset))
+
+    def _write_head(self, data, start, length):
+        """Nothing is accepted yet: the file's head goes through the parser first. As store.write()."""
+        store = self._store
+        file = self._file
+        result = WRITTEN
+        if not store.image_known:
+            taken = file.feed(data, start, length)
+            start += taken
+            length -= taken
+            if file.ready:
+                file.check(store.offer, self._board.identity.eui64)
+                store.describe(file, file.image_offset, file.image_length)
+                if file.fill > file.image_offset:
+                    result = store.write(file.head, file.image_offset, file.fill - file.image_offset)
+        if length:
+            result = store.write(data, start, length)
+        if store.manifest is not None:
             accepted = {"file_version": version_text(store.manifest.file_version)}
             if store.manifest.unchecked:
                 accepted["unchecked"] = store.manifest.unchecked
             self._board.emit("accepted", accepted)
-        if result == RESTART:
-            file.reset()
-            next_offset = 0
-        elif self._since_block >= _BLOCK_EVENT_PERIOD:
-            self._since_block = 0
-            self._board.emit("block", {"offset": next_offset, "size": self._client.download.size})
-        if result == COMPLETE:
-            self._verify()
-            return
-        self._client.download.written(next_offset, store.until_boundary(next_offset))
+        return result
 
     def _refuse(self, refusal):
         version = self._store.offer.file_version

@@ -12,12 +12,15 @@ FLAG = 0x7E
 ESCAPE = 0x7D
 ESCAPE_XOR = 0x20
 FCS_INIT = 0xFFFF
+# What the FCS register holds after a good frame's own FCS went through it (RFC 1662, C.2).
+FCS_GOOD = 0xF0B8
 
 # Of take(): what it keeps from call to call, in an array("H").
 FILL = 0
 FCS = 1
 ESCAPED = 2
 LIMIT = 3
+ENDED = 4
 
 
 def _fcs_table():
@@ -34,12 +37,18 @@ FCS_TABLE = _fcs_table()
 
 
 def take(start, end, data, buffer, registers, table):
-    """Unstuff data[start:end] up to a flag, which is not taken, into ``buffer``; returns the first index not
-    taken (RFC 1662). Flags before the frame's first byte are passed over.
+    """Unstuff data[start:end] into ``buffer``, up to and with the flag that ends a frame; returns the first
+    index not taken (RFC 1662). Flags before the frame's first byte are passed over.
 
-    registers: array("H") of FILL, bytes in the frame so far; FCS, over them; ESCAPED, 1 after an escape; and
-    LIMIT, the size of ``buffer``. What is beyond LIMIT is lost, and counted as one byte more.
+    registers: array("H") of FILL, bytes in the frame so far; FCS, over them; ESCAPED, 1 after an escape;
+    LIMIT, the size of ``buffer``; and ENDED, what a flag ended, if one did: FILL if that is good, else 1. The
+    next call begins another frame then. What is beyond LIMIT is lost, and counted as one byte more.
     """
+    if registers[ENDED]:
+        registers[ENDED] = 0
+        registers[FILL] = 0
+        registers[FCS] = FCS_INIT
+        registers[ESCAPED] = 0
     fill = registers[FILL]
     fcs = registers[FCS]
     escaped = registers[ESCAPED]
@@ -47,12 +56,13 @@ def take(start, end, data, buffer, registers, table):
     i = start
     while i < end:
         byte = data[i]
+        i += 1
         if byte == FLAG:
             if fill or escaped:
+                good = fcs == FCS_GOOD and not escaped and fill <= limit
+                registers[ENDED] = fill if good else 1
                 break
-            i += 1
             continue
-        i += 1
         if byte == ESCAPE:
             # A second escape in a row is no valid sequence; the FCS will tell.
             escaped = 1

@@ -86,12 +86,14 @@ class FlashArea:
 
     def program(self, offset, buf):
         """Program buf at byte ``offset``; the bytes there must be erased."""
-        self._check(offset, len(buf))
-        if offset % self.write_size or len(buf) % self.write_size:
+        length = len(buf)
+        if offset < 0 or offset + length > self.size:
+            raise FlashError(OUT_OF_RANGE, offset)
+        if offset % self.write_size or length % self.write_size:
             raise FlashError(UNALIGNED, offset)
-        block = self.first + offset // self.erase_size
+        unit = offset // self.erase_size
         try:
-            result = self.device.writeblocks(block, buf, offset % self.erase_size)
+            result = self.device.writeblocks(self.first + unit, buf, offset - unit * self.erase_size)
         except OSError as failure:
             raise _flash_error(failure, offset)
         if result:

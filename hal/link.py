@@ -15,8 +15,6 @@ from hal import byte_loops
 
 MIN_CONTENTS = 4
 MAX_CONTENTS = 512
-# What the FCS register holds after a good frame's own FCS went through it (RFC 1662, C.2).
-_FCS_GOOD = 0xF0B8
 
 
 def encoded_limit(length):
@@ -48,7 +46,7 @@ class FrameReceiver:
         self.frames = 0
         self.dropped = 0
         # take()'s, in its order.
-        self._registers = array("H", [0, byte_loops.FCS_INIT, 0, limit + 2])
+        self._registers = array("H", [0, byte_loops.FCS_INIT, 0, limit + 2, 0])
         self.reset()
 
     def reset(self):
@@ -56,6 +54,7 @@ class FrameReceiver:
         self.ready = False
         self._hunting = True  # until the first flag everything is noise
         self._registers[byte_loops.FILL] = 1  # a byte of it, so that the flag ends something
+        self._registers[byte_loops.ENDED] = 0
 
     def feed(self, data, start, end):
         """Take data[start:end] up to the end of one good frame; returns the first index not taken."""
@@ -63,20 +62,14 @@ class FrameReceiver:
         registers = self._registers
         while start < end:
             start = byte_loops.take(start, end, data, self.buffer, registers, byte_loops.FCS_TABLE)
-            if start == end:
+            ended = registers[byte_loops.ENDED]
+            if ended == 0:
                 break
-            # A flag, behind something.
-            start += 1
-            fill = registers[byte_loops.FILL]
-            good = registers[byte_loops.FCS] == _FCS_GOOD and not registers[byte_loops.ESCAPED]
-            registers[byte_loops.FILL] = 0
-            registers[byte_loops.FCS] = byte_loops.FCS_INIT
-            registers[byte_loops.ESCAPED] = 0
             if self._hunting:
                 self._hunting = False
-            elif good and MIN_CONTENTS + 2 <= fill <= registers[byte_loops.LIMIT]:
+            elif ended >= MIN_CONTENTS + 2:
                 self.frames += 1
-                self.length = fill - 2
+                self.length = ended - 2
                 self.ready = True
                 break
             else:

@@ -375,7 +375,7 @@ GUARDS = [
     ("another_device_s_file_is_not_even_asked_for__zigbee_ota_620(struct.pack('<HHI', 0x1234, 0x0085, 9))", _COMMANDS, " or self.image_type != identity.image_type:", ":"),
     ("a_file_that_cannot_fit_is_not_begun__aws_ota_476(1 << 24)", _COMMANDS, "if self.space and self.file_size > self.space:", "if False:"),
     ("more_than_a_reply_holds__legrand_6193()", "firmware_agent/protocol/general_commands.py", "        if not _fits(out, n):\n            break\n        attribute = u16(buf, i)", "        attribute = u16(buf, i)"),
-    ("frames_longer_than_the_link_allows__legrand_6193()", "hal/link.py", " <= registers[byte_loops.LIMIT]:", ":"),
+    ("frames_longer_than_the_link_allows__legrand_6193()", "hal/byte_loops.py", " and fill <= limit\n", "\n"),
 ]
 # fmt: on
 _ATTACK = """

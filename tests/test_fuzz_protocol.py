@@ -115,7 +115,7 @@ class Device(Rig):
             client.decline()
         elif choice == 1 and client.base == ss.CANDIDATE:
             client.end.tell()
-        elif client.offers_the_same:
+        elif client.offers_the_same():
             client.download.go_on()
         else:
             self.file[:] = b""

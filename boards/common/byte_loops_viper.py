@@ -10,6 +10,7 @@ from micropython import const
 _FLAG = const(0x7E)
 _ESCAPE = const(0x7D)
 _ESCAPE_XOR = const(0x20)
+_FCS_GOOD = const(0xF0B8)
 
 
 # Of flag and escape, which alone are special on the wire, these two bits differ; two other values have the
@@ -20,16 +21,22 @@ _DIFFER = const(0x03)
 
 @micropython.viper
 def take(byte: int, fcs: int, data: ptr8, buffer: ptr8, registers: ptr16, table: ptr16) -> int:
-    """Reads data[start:end] and table[:256], writes buffer[:LIMIT] and three of the registers.
+    """Reads data[start:end] and table[:256], writes buffer[:LIMIT] and four of the registers.
 
     ``byte`` and ``fcs`` come as start and end: the compiler has processor registers for a function's first
     two names only, and these two are what the loop computes with.
     """
     at = byte
     end = fcs
-    fill = int(registers[0])
-    fcs = int(registers[1])
-    escaped = int(registers[2])
+    if registers[4]:
+        registers[4] = 0
+        fill = 0
+        fcs = 0xFFFF
+        escaped = 0
+    else:
+        fill = int(registers[0])
+        fcs = int(registers[1])
+        escaped = int(registers[2])
     limit = int(registers[3])
     while at < end:
         # A run ends at the end, where the buffer ends, or at what is special.
@@ -52,12 +59,16 @@ def take(byte: int, fcs: int, data: ptr8, buffer: ptr8, registers: ptr16, table:
             break
         # One byte by itself.
         byte = int(data[at])
+        at += 1
         if byte == _FLAG:
             if fill or escaped:
+                registers[4] = 1
+                if fcs == _FCS_GOOD:
+                    if not escaped:
+                        if fill <= limit:
+                            registers[4] = fill
                 break
-            at += 1
             continue
-        at += 1
         if byte == _ESCAPE:
             escaped = 1
             continue

@@ -5,6 +5,9 @@ pages and the server has them. The block path allocates nothing; identity and of
 since a u32 is a big integer on 32-bit ports. A lost or useless answer is asked for again at the same
 offset; what is on flash is never fetched twice because of one. Before a download goes on after a query or a
 reset, the server shows by a few bytes that it still has the same image.
+
+Block after block the same happens, but for the offset: such a steady download has a short way here and in
+endpoint.py. It decides nothing by itself: whatever is not as it was with the block before goes the whole way.
 """
 
 from firmware_agent.protocol import ota_commands as ota
@@ -15,7 +18,9 @@ from firmware_agent.protocol.session import BLOCK, CHANGED, DOWNLOAD, FOREVER, N
 
 class Download:
     """offset: file offset of the next byte needed; size: of the whole file; data, data_at, data_length: where
-    the next bytes are; minimum_block_period: attribute 0x0009; pages: Image Page Requests may be used."""
+    the next bytes are; minimum_block_period: attribute 0x0009; pages: Image Page Requests may be used.
+    since_block: ms since the last block request, not counted beyond MAX_BLOCK_PERIOD.
+    steady: the last block was all that was asked for, at the first try, and nothing else is to be done."""
 
     def __init__(self, session):
         settings = session.settings
@@ -40,9 +45,10 @@ class Download:
         self._shown = 0
         self._proven_at = -1  # offset of the download when it had shown them all
         self._owed = None  # the proof that is due after one more block
+        self.steady = False
         self._limit = 0  # largest data size for the next block
         self._asked = 0  # largest data size asked for at this offset
-        self._since_block = ota.MAX_BLOCK_PERIOD  # ms since the last block request, not counted beyond
+        self.since_block = ota.MAX_BLOCK_PERIOD
         self._quiet = 0  # ms for which the server wants no block request
         self._backed_off = 0
         self._take_sizes_anew()
@@ -55,8 +61,8 @@ class Download:
 
     def elapsed(self, milliseconds):
         """Time went by."""
-        if self._since_block < ota.MAX_BLOCK_PERIOD:
-            self._since_block += milliseconds
+        if self.since_block < ota.MAX_BLOCK_PERIOD:
+            self.since_block += milliseconds
         if self._quiet > 0:
             self._quiet -= milliseconds
 
@@ -90,6 +96,7 @@ class Download:
         No block shall have more than ``limit`` bytes."""
         session = self._session
         page = self._page
+        self.steady = False
         room = min(limit, self.size - offset)
         self._kind = BLOCK
         if page is not None:
@@ -111,7 +118,7 @@ class Download:
         self.offset = offset
         self._limit = limit
         put32(session.offset, 0, asked_at)
-        wait = max(self.minimum_block_period - self._since_block, self._quiet)
+        wait = max(self.minimum_block_period - self.since_block, self._quiet)
         if wait > 0:
             session.rest(wait)
         else:
@@ -169,6 +176,17 @@ class Download:
     def written(self, offset, limit):
         """The bytes are on their way to flash; go on at ``offset``."""
         session = self._session
+        if self.steady and limit >= self._most <= self.size - offset and not session.wish:
+            # What ask_at() comes to then.
+            on_air = session.offset
+            on_air[0] = offset & 0xFF
+            if (offset ^ self.offset) >> 8:
+                on_air[1] = offset >> 8 & 0xFF
+                on_air[2] = offset >> 16
+            self.offset = offset
+            self._limit = limit
+            session.waiting = BLOCK
+            return
         page = self._page
         session.tries = 0
         self._backed_off = 0
@@ -202,7 +220,7 @@ class Download:
         session = self._session
         settings = session.settings
         end = at + ota.put_block_request(out, at, session.image, session.offset, session.data_size)
-        self._since_block = 0
+        self.since_block = 0
         if kind == PAGE:
             size = min(settings.page_size, self._limit, self.size - self.offset)
             self._page.open(self.offset, self.offset + size)
@@ -292,6 +310,7 @@ class Download:
                 self._learn(size)
                 session.rest(FOREVER)
             self._hand_out(buf, at + ota.BLOCK_DATA_AT, size)
+            self.steady = size == self._most == self._asked and self._may_be_steady()
             return True
         page = self._page
         # A slot has less than 16 MiB: a larger offset belongs to nothing, and may be a big integer.
@@ -304,6 +323,14 @@ class Download:
             self.page_ended()
             self.ask_again()
         return True
+
+    def _may_be_steady(self):
+        """No pages, no retry, no pace to obey, no proof due; and an offset has three bytes."""
+        session = self._session
+        undisturbed = session.tries == 0 and self._backed_off == 0
+        unhurried = self.minimum_block_period == 0 and self._quiet <= 0
+        plain = self._page is None and self._owed is None and self.size >> 24 == 0
+        return plain and undisturbed and unhurried
 
     def _compare(self, buf, at, size):
         """The server showed some of the proof: ask for the rest, go on, or tell that it has another image."""
@@ -329,7 +356,7 @@ class Download:
         page = self._page
         page.heard = True
         self._paged = True
-        self._since_block = 0
+        self.since_block = 0
         if end == page.end:
             return True
         session.due = session.settings.response_timeouts[0] + self._spacing()

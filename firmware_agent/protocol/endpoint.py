@@ -9,8 +9,17 @@ was asked with and the request's sequence number.
 from firmware_agent.protocol import aps_frame as aps
 from firmware_agent.protocol import attributes, general_commands, zcl, zdo
 from firmware_agent.protocol import ota_commands as ota
+from firmware_agent.protocol.session import BLOCK, FOREVER, NONE, WRITE
+from hal import byte_loops
 
 _REPLY_SIZE = 128
+# In a whole frame. An Image Block Request without options is laid out as a response is up to its data.
+_TSN_AT = aps.HEADER_SIZE + 1
+_COMMAND_AT = aps.HEADER_SIZE + 2
+_PAYLOAD_AT = aps.HEADER_SIZE + 3
+_OFFSET_AT = aps.HEADER_SIZE + 3 + ota.BLOCK_OFFSET_AT
+_DATA_AT = aps.HEADER_SIZE + 3 + ota.BLOCK_DATA_AT
+_REQUEST_LENGTH = aps.HEADER_SIZE + 3 + ota.BLOCK_REQUEST_LENGTH
 _UNKNOWN_EUI64 = b"\xff" * 8
 
 
@@ -45,9 +54,29 @@ class Endpoint:
         self.asked_by_coordinator = False
         self.zdo_tsn = 0
         self.search = None  # a ServerSearch while the server is silent
+        # Of a steady download: the last request, the head of the answer to it, and that one's whole length; 0
+        # if anything else came after it. No reply waits then.
+        self._request = bytearray(_REQUEST_LENGTH)
+        self._answer = bytearray(_TSN_AT)
+        self._answer_length = 0
 
     def handle_frame(self, buf, length):
         """One frame's contents, ``buf[:length]``. True if it was for us and made sense."""
+        if length == self._answer_length and buf[_COMMAND_AT] == ota.IMAGE_BLOCK_RESPONSE:
+            # Status, identity, offset and size (SUCCESS to as many as asked for) are the request's bytes.
+            client = self.client
+            if (
+                client.outstanding == BLOCK
+                and client.download.steady
+                and byte_loops.same(buf, self._request, _PAYLOAD_AT, _PAYLOAD_AT, ota.BLOCK_DATA_AT)
+                and byte_loops.same(buf, self._answer, 0, 0, _TSN_AT)
+            ):
+                client.outstanding = NONE
+                client.due = FOREVER
+                client.download.data = buf
+                client.actions |= WRITE
+                return True
+        self._answer_length = 0
         self.reply_length = 0
         if length <= aps.HEADER_SIZE or buf[0] != aps.LINK_VERSION or buf[aps.KIND_AT] > aps.BROADCAST:
             self.ignored += 1
@@ -123,7 +152,19 @@ class Endpoint:
 
     def put_request(self, out):
         """The client's next request as a whole APS frame in ``out``; returns its length or 0."""
-        length = self.client.poll_transmit(out, aps.HEADER_SIZE)
+        client = self.client
+        if self._answer_length and client.waiting == BLOCK and client.download.steady:
+            # As the one before, but for number and offset.
+            client.waiting = NONE
+            client.outstanding = BLOCK
+            client.due = client.settings.response_timeouts[0]
+            client.download.since_block = 0
+            request = self._request
+            client.tsn = request[_TSN_AT] = (client.tsn + 1) & 0xFF
+            byte_loops.copy(request, client.offset, _OFFSET_AT, 0, 4)
+            byte_loops.copy(out, request, 0, 0, _REQUEST_LENGTH)
+            return _REQUEST_LENGTH
+        length = client.poll_transmit(out, aps.HEADER_SIZE)
         if length == 0:
             return 0
         aps.put_header(
@@ -136,7 +177,10 @@ class Endpoint:
             ota.CLUSTER,
             self.profile,
         )
-        return aps.HEADER_SIZE + length
+        length += aps.HEADER_SIZE
+        if client.outstanding == BLOCK and length == _REQUEST_LENGTH:
+            byte_loops.copy(self._request, out, 0, 0, length)
+        return length
 
     def put_announce(self, out):
         """Device_annce, broadcast; returns its length."""
@@ -197,7 +241,10 @@ class Endpoint:
             if command != ota.IMAGE_NOTIFY and not self._from_server(buf):
                 return False
             notified = self.client.notified
+            asked = self.client.outstanding == BLOCK
             status = self.client.handle_command(buf, payload, length, command, broadcast)
+            if asked and command == ota.IMAGE_BLOCK_RESPONSE:
+                self._expect_more_like(buf, length)
             if self.client.notified != notified:
                 self.server_address = aps.u16(buf, aps.SOURCE_AT)
                 self.server_endpoint = buf[aps.SOURCE_ENDPOINT_AT]
@@ -215,6 +262,19 @@ class Endpoint:
             self.reply[out + 2] = status
             self.reply_length = out + 3
         return True
+
+    def _expect_more_like(self, buf, length):
+        """An answer to the last request: the next one will look like it if the download is steady."""
+        client = self.client
+        if (
+            client.actions & WRITE
+            and client.download.steady
+            and length == _DATA_AT + client.data_size
+            and byte_loops.same(buf, self._request, _PAYLOAD_AT, _PAYLOAD_AT, ota.BLOCK_DATA_AT)
+            and aps.u16(buf, aps.PROFILE_AT) == self.profile
+        ):
+            byte_loops.copy(self._answer, buf, 0, 0, _TSN_AT)
+            self._answer_length = length
 
     def _put_head(self, buf, control, tsn_at):
         """Head of a general answer up to its command: direction flipped, no Default Response wanted, the

@@ -49,11 +49,13 @@ _STATUS_HELD = (3, 6)  # by the activation policy
 
 
 class UpgradeClient(Session):
-    """identity: manufacturer_code, image_type, hardware_version, file_version (the running one);
+    """It has no property, since one would have MicroPython search the classes at each attribute that is set.
+
+    identity: manufacturer_code, image_type, hardware_version, file_version (the running one);
     settings: a Settings; random: callable(n) -> 0..n-1.
 
     offer, download, end: what their classes say. notified: Notifies that led to a query; unicast: the
-    last one was. unanswered: requests since the server last said anything.
+    last one was. unanswered: requests since the server last said anything. tsn: the last request's number.
     """
 
     def __init__(self, identity, settings, random):
@@ -65,7 +67,7 @@ class UpgradeClient(Session):
         self.download = Download(self)
         self.end = UpgradeEnd(self)
         self.due = random(settings.first_query) + 1
-        self._tsn = random(256)
+        self.tsn = random(256)
 
     # What the agent asks for, beside download.written(), download.go_on(), end.verified() and end.tell()
 
@@ -89,7 +91,6 @@ class UpgradeClient(Session):
         self.tries = 0
         self.download.ask_at(offset, limit)
 
-    @property
     def offers_the_same(self):
         """True if the offer is what is being downloaded: go_on() continues where it is."""
         offer = self.offer
@@ -269,9 +270,9 @@ class UpgradeClient(Session):
         self.waiting = NONE
         self.outstanding = kind
         # A new number on every retry: zigpy drops a repeated frame with the same one for 10 s.
-        self._tsn = (self._tsn + 1) & 0xFF
+        self.tsn = (self.tsn + 1) & 0xFF
         out[at] = ota.REQUEST_CONTROL
-        out[at + 1] = self._tsn
+        out[at + 1] = self.tsn
         payload = at + 3
         if kind == BLOCK or kind == PAGE:
             timeout = self.download.patience(timeout)

@@ -45,6 +45,7 @@ class FirmwareStore:
         if slots[0].size != slots[1].size or slots[0].size >= _SIZE_LIMIT:
             raise ValueError("two slots of one size, below 16 MiB")
         self.slots = slots
+        self._erase_size = slots[0].erase_size
         self.state = _state.State()
         self.device = device
         self.running = -1  # the slot that was booted; boot sets it
@@ -240,10 +241,11 @@ class FirmwareStore:
     def until_boundary(self, file_offset):
         """Bytes from ``file_offset`` to the end of its erase unit. A block that ends there is never
         fetched twice for a cut in the next unit."""
-        if not self.image_known:
+        image = self._image
+        if image.image_length == 0:
             return 0xFFFF
-        erase_size = self.slots[0].erase_size
-        return erase_size - (file_offset - self._image.image_offset) % erase_size
+        erase_size = self._erase_size
+        return erase_size - (file_offset - image.image_offset) % erase_size
 
     def write(self, data, start, length):
         """Take the next ``length`` bytes of the Manufacturer Image from data[start:].

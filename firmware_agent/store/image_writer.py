@@ -82,13 +82,27 @@ class ImageWriter:
 
         Rejected, nothing taken, if these are more bytes than the image has. FlashError if the part fails.
         """
+        writer = self._writer
+        if writer is not None:
+            position = writer.position
+            if position + length < self.image_length:
+                # Most blocks end nothing, and most others only a page.
+                at = position % writer.page_size
+                if at + length < writer.page_size:
+                    byte_loops.copy(writer.page, data, at, start, length)
+                    writer.position = position + length
+                    return WRITTEN
+                if position % self._erase_size + length < self._erase_size:
+                    writer.write(data, start, length)
+                    return WRITTEN
         if self.image_length == 0:
             raise ValueError("describe() comes before the image")
-        if length > self.image_length - self.position:
+        taken = self._head_fill if writer is None else writer.position
+        if length > self.image_length - taken:
             raise Rejected(SIZE_MISMATCH, "more bytes than the image has")
         result = WRITTEN
         end = start + length
-        if self._writer is None:
+        if writer is None:
             part = min(end - start, len(self._head) - self._head_fill)
             byte_loops.copy(self._head, data, self._head_fill, start, part)
             self._head_fill += part

@@ -7,16 +7,19 @@ _TAIL = 64  # the last page in pieces, so that hardly anything is programmed bey
 
 
 class SlotWriter:
-    """Over ``area``, one slot's FlashArea. ``position``: bytes taken so far, from the slot's start."""
+    """Over ``area``, one slot's FlashArea. ``position``: bytes taken so far, from the slot's start.
+
+    page: what was taken of the page that is not full yet, ``page_size`` bytes: whoever adds bytes that do not
+    fill it may do so there and move ``position`` on."""
 
     def __init__(self, area):
         self._area = area
         size = max(area.write_size, min(_PAGE, area.erase_size))
         if size % area.write_size or area.erase_size % size:
             raise ValueError("erase unit, page and write unit must divide each other")
-        self._page = bytearray(size)
+        self.page = bytearray(size)
         self._tail = bytearray(max(area.write_size, min(_TAIL, size)))
-        self._page_size = size
+        self.page_size = size
         self.position = 0
 
     def open(self, position):
@@ -27,12 +30,12 @@ class SlotWriter:
 
     def write(self, data, start, length):
         """Take data[start:start + length]. FlashError if the part fails. Allocates nothing."""
-        page_size = self._page_size
+        page_size = self.page_size
         position = self.position
         while length > 0:
             at = position % page_size
-            part = min(length, page_size - at)
-            byte_loops.copy(self._page, data, at, start, part)
+            part = length if at + length < page_size else page_size - at
+            byte_loops.copy(self.page, data, at, start, part)
             position += part
             start += part
             length -= part
@@ -46,10 +49,10 @@ class SlotWriter:
 
     def flush(self):
         """Program a last page that is not full, the rest of its last piece filled up with 0xFF, and sync."""
-        size = self._page_size
+        size = self.page_size
         used = self.position % size
         for i in range(used, size):
-            self._page[i] = 0xFF
+            self.page[i] = 0xFF
         at = 0
         while at < used:
             self._program_tail(self.position - used, at)
@@ -57,13 +60,13 @@ class SlotWriter:
         self.sync()
 
     def _program_tail(self, page_at, start):
-        byte_loops.copy(self._tail, self._page, 0, start, len(self._tail))
+        byte_loops.copy(self._tail, self.page, 0, start, len(self._tail))
         self._enter(page_at + start)
         self._area.program(page_at + start, self._tail)
 
     def _program(self, at):
         self._enter(at)
-        self._area.program(at, self._page)
+        self._area.program(at, self.page)
 
     def _enter(self, at):
         erase_size = self._area.erase_size

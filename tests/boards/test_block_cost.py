@@ -3,8 +3,8 @@
 from tools import bench_block
 
 # Not a goal: what it costs today and a little, so that nobody doubles it unseen. `make bench-board` prints.
-MOST_WITH_MACHINE_CODE = 235_000
-MOST_PLAIN = 490_000
+MOST_WITH_MACHINE_CODE = 67_000
+MOST_PLAIN = 375_000
 
 
 def test_a_block_costs_no_more_than_it_did(capsys):
@@ -17,6 +17,7 @@ def test_a_block_costs_no_more_than_it_did(capsys):
     assert viper.whole < MOST_WITH_MACHINE_CODE
     assert plain.whole < MOST_PLAIN
     assert plain.allocated == viper.allocated == 0
-    # The steps are the whole way, but for the agent's own calls in between.
+    # The steps are the whole way, but for the agent's own calls in between, and for what few blocks wait for.
     for cost in (plain, viper):
-        assert 0.9 * cost.whole < sum(cost.steps.values()) < 1.1 * cost.whole
+        steps = sum(count for step, count in cost.steps.items() if "only" not in step)
+        assert 0.9 * cost.whole < steps < 1.1 * cost.whole

@@ -282,7 +282,7 @@ class Rig:
         if self.on_offer == "start":
             client.start_download(len(self.file), self.limit, client.offer.file_size)
         elif self.on_offer == "go on":
-            assert client.offers_the_same
+            assert client.offers_the_same()
             client.download.go_on()
         elif self.on_offer is None:
             client.download.go_on(self.proof)

@@ -26,22 +26,25 @@ if sys.implementation.name == "micropython":
 
 
 def registers(limit, fill=0, escaped=0):
-    return array("H", [fill, byte_loops.FCS_INIT, escaped, limit])
+    return array("H", [fill, byte_loops.FCS_INIT, escaped, limit, 0])
 
 
 def test_both_are_tried_where_both_are():
     assert len(IMPLEMENTATIONS) == (2 if sys.implementation.name == "micropython" else 1)
 
 
-def test_take_stops_before_a_flag_and_says_where():
+def test_take_ends_with_a_flag_and_then_begins_anew():
     for name, loops in IMPLEMENTATIONS:
         buffer = bytearray(8)
         kept = registers(8)
-        assert loops.take(2, 9, b"..abc\x7edef", buffer, kept, byte_loops.FCS_TABLE) == 5, name
-        assert bytes(buffer) == b"abc\0\0\0\0\0" and kept[byte_loops.FILL] == 3
-        assert loops.take(0, 3, b"abc", buffer, kept, byte_loops.FCS_TABLE) == 3
+        assert loops.take(2, 9, b"..abc\x7edef", buffer, kept, byte_loops.FCS_TABLE) == 6, name
+        assert bytes(buffer) == b"abc\0\0\0\0\0" and kept[byte_loops.FILL] == 3 and kept[byte_loops.ENDED]
+        fcs = kept[byte_loops.FCS]
+        assert loops.take(0, 2, b"abc", buffer, kept, byte_loops.FCS_TABLE) == 2
         assert loops.take(2, 2, b"abc", buffer, kept, byte_loops.FCS_TABLE) == 2
-        assert kept[byte_loops.FILL] == 6
+        assert kept[byte_loops.FILL] == 2 and not kept[byte_loops.ENDED]
+        assert loops.take(2, 3, b"abc", buffer, kept, byte_loops.FCS_TABLE) == 3
+        assert kept[byte_loops.FILL] == 3 and kept[byte_loops.FCS] == fcs
 
 
 def test_take_keeps_an_escape_from_call_to_call():
@@ -60,9 +63,9 @@ def test_take_passes_over_flags_before_a_frame_only():
         kept = registers(8)
         assert loops.take(0, 3, b"\x7e\x7e\x7e", buffer, kept, byte_loops.FCS_TABLE) == 3, name
         assert kept[byte_loops.FILL] == 0 and kept[byte_loops.FCS] == byte_loops.FCS_INIT
-        assert loops.take(0, 4, b"\x7eab\x7e", buffer, kept, byte_loops.FCS_TABLE) == 3
-        assert loops.take(0, 4, b"\x7eab\x7e", buffer, registers(8, escaped=1), byte_loops.FCS_TABLE) == 0
-        assert loops.take(0, 4, b"\x7eab\x7e", buffer, registers(8, fill=1), byte_loops.FCS_TABLE) == 0
+        assert loops.take(0, 4, b"\x7eab\x7e", buffer, kept, byte_loops.FCS_TABLE) == 4
+        assert loops.take(0, 4, b"\x7eab\x7e", buffer, registers(8, escaped=1), byte_loops.FCS_TABLE) == 1
+        assert loops.take(0, 4, b"\x7eab\x7e", buffer, registers(8, fill=1), byte_loops.FCS_TABLE) == 1
 
 
 def test_take_agrees_with_the_plain_loop_on_anything_in_any_split():
@@ -83,10 +86,6 @@ def test_take_agrees_with_the_plain_loop_on_anything_in_any_split():
                     stopped = loops.take(at, end, data, one, kept, byte_loops.FCS_TABLE)
                     assert stopped == Plain.take(at, end, data, other, expected, byte_loops.FCS_TABLE), name
                     assert one == other and kept == expected, (name, limit, step, at)
-                    if stopped < end:
-                        stopped += 1
-                        for n in range(3):
-                            kept[n] = expected[n] = (0, byte_loops.FCS_INIT, 0)[n]
                     at = stopped
 
 
@@ -96,6 +95,24 @@ def test_take_counts_one_beyond_the_limit_and_writes_none():
         kept = registers(4)
         loops.take(0, 99, bytes(range(1, 100)), buffer, kept, byte_loops.FCS_TABLE)
         assert bytes(buffer) == b"\x01\x02\x03\x04\0\0\0\0" and kept[byte_loops.FILL] == 5, name
+
+
+def test_take_tells_a_good_frame_from_a_bad_one():
+    wire = bytearray(40)
+    end = byte_loops.put(0, 9, b"123456789", wire, byte_loops.FCS_TABLE)
+    for name, loops in IMPLEMENTATIONS:
+        for limit, damage, ended in ((20, 0, 11), (11, 0, 11), (10, 0, 1), (20, 1, 1)):
+            kept = registers(limit)
+            wire[4] ^= damage
+            assert loops.take(0, end, wire, bytearray(20), kept, byte_loops.FCS_TABLE) == end
+            wire[4] ^= damage
+            assert kept[byte_loops.ENDED] == ended, (name, limit, damage)
+        # 7D 7E gives a frame up, were it good so far.
+        kept = registers(20)
+        wire[end - 1 : end + 1] = b"\x7d\x7e"
+        assert loops.take(0, end + 1, wire, bytearray(20), kept, byte_loops.FCS_TABLE) == end + 1
+        assert kept[byte_loops.ENDED] == 1 and kept[byte_loops.FILL] == 11, name
+        wire[end - 1] = 0x7E
 
 
 def test_take_computes_the_fcs():

@@ -374,4 +374,4 @@ def test_same_version_of_another_size_is_not_the_same_offer():
     rig.answer()
     rig.on_offer = "decline"
     rig.hear(offer(size=999))
-    assert not rig.client.offers_the_same
+    assert not rig.client.offers_the_same()

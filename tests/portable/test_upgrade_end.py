@@ -455,7 +455,7 @@ def test_same_offer_again_is_answered_by_upgrade_end():
     rig.take()
     rig.on_offer = "have it"
     rig.hear(offer())
-    assert not rig.client.offers_the_same, "there is nothing to go on with"
+    assert not rig.client.offers_the_same(), "there is nothing to go on with"
     request = rig.take()
     assert request.command == END and request.status == 0
     rig.hear(end_response(0, 0))

@@ -32,8 +32,8 @@ _LOST = (
     ("more bytes than asked for", _DOWNLOAD, "if size > self._asked:", "if False:"),
     ("a block that is cut", _DOWNLOAD, "if size == 0 or end - at < ota.BLOCK_DATA_AT + size:", "if size == 0:"),
     ("a block whenever it comes", _DOWNLOAD, "if kind != BLOCK and kind != PAGE:", "if False:"),
-    ("the server's pace does not count", _DOWNLOAD, "wait = max(self.minimum_block_period - self._since_block, self._quiet)", "wait = self._quiet"),
-    ("a wait does not count", _DOWNLOAD, "wait = max(self.minimum_block_period - self._since_block, self._quiet)", "wait = self.minimum_block_period - self._since_block"),
+    ("the server's pace does not count", _DOWNLOAD, "wait = max(self.minimum_block_period - self.since_block, self._quiet)", "wait = self._quiet"),
+    ("a wait does not count", _DOWNLOAD, "wait = max(self.minimum_block_period - self.since_block, self._quiet)", "wait = self.minimum_block_period - self.since_block"),
     ("a wait is cut short by the link", _CLIENT, "            self.download.rejoined()\n        elif kind != NONE:", "            self.repeat(BLOCK)\n        elif kind != NONE:"),
     ("ABORT loses the place", _CLIENT, "            self._stop(states.ABORTED)\n            return zcl.SUCCESS", "            self.download.offset = 0\n            self._stop(states.ABORTED)\n            return zcl.SUCCESS"),
     ("a time-out starts again at 0", _DOWNLOAD, "        self.ask_again()\n        return True\n\n    def rejoined", "        self.ask_at(0, 20)\n        return True\n\n    def rejoined"),
@@ -48,7 +48,7 @@ _LOST = (
     ("a refusal is answered", _ENDPOINT, "and not broadcast and not refusal:", "and not broadcast:"),
     ("an offer without a query", _CLIENT, "if self.state != states.QUERYING or specific", "if specific"),
     ("a cut offer is read", _CLIENT, "if length < 1 or (buf[at] == zcl.SUCCESS and length < ota.OFFER_LENGTH):", "if length < 1:"),
-    ("the number stands still", _CLIENT, "self._tsn = (self._tsn + 1) & 0xFF", "pass"),
+    ("the number stands still", _CLIENT, "self.tsn = (self.tsn + 1) & 0xFF", "pass"),
     ("a kept download shows no offset", "firmware_agent/protocol/attributes.py", "downloading = status == _DOWNLOADING and", "downloading = False and"),
     ("held is not shown", _CLIENT, "(between and self.base == CANDIDATE and self.end.held):", "False:"),
     ("the server activates where only an event outside may", _END, "        if session.settings.upgrade_activation_policy:\n", "        if False:\n", OUTSIDE),
@@ -65,6 +65,8 @@ _LOST = (
     ("a file's end is told as a failure of firmware", _CLIENT, "if self.base != PART and self.base != FILE:", "if self.base != PART:", SPECIFIC),
     ("no query for firmware after a file", _CLIENT, "self.rest(self.file.next_query)", "self.rest(FOREVER)", SPECIFIC),
     ("a search that nobody began", _ENDPOINT, "        if self.search is not None:\n            self.search.handle(", "        if True:\n            self.server_address = aps.u16(buf, aps.SOURCE_AT)\n        if False:\n            self.search.handle("),
+    ("the short way forgets the wish", _DOWNLOAD, " <= self.size - offset and not session.wish:", " <= self.size - offset:"),
+    ("the short way asks past the end", _DOWNLOAD, "limit >= self._most <= self.size - offset and", "limit >= self._most and"),
     ("a Notify is forgotten while busy", _SESSION, "            self.wish = True\n            return", "            return"),
 )
 # fmt: on

@@ -311,7 +311,7 @@ class Device:
         ways = ["decline"]
         if watch.verified and same:
             ways.append("tell")
-        elif client.offers_the_same:
+        elif client.offers_the_same():
             expect(watch.downloading and same, "go on with something else")
             ways.append("go on")
         else:

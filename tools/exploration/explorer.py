@@ -203,7 +203,7 @@ class Explorer:
         while self._todo and len(self.tally.failures) < self._most:
             key, node = self._todo.popleft()
             device.state.take_up(node.kept)
-            glance = device.state.glance()
+            glance = device.state.glance() + device.state.short_way()
             for event in self._events:
                 self._try(device, key, node, glance, event)
             if len(self._nodes) > MOST_STATES:
@@ -222,7 +222,7 @@ class Explorer:
                 happened = True
                 self.tally.runs += 1
                 target = key
-                if device.state.glance() != glance:
+                if device.state.glance() + device.state.short_way() != glance:
                     target = self._meet(device, node, _told(event, device))
                     device.state.take_up(node.kept)
             except Broken as broken:

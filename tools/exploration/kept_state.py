@@ -13,14 +13,13 @@ from firmware_agent.protocol.settings import Settings
 from tools.exploration.watch import Watch
 
 # Scratch, or counters that nothing depends on.
-_IGNORED = {"reply", "reply_length", "ignored", "notified", "_tsn", "zdo_tsn", "heard", "offer", "data_at"}
+_IGNORED = {"reply", "reply_length", "ignored", "notified", "tsn", "zdo_tsn", "heard", "offer", "data_at"}
 _IGNORED |= {
     "data_length",
     "server_address",
     "settings",
     "identity",
     "asked_by_coordinator",
-    "tsn",
     "unicast",
     "_backed_off",
     "Download.data",
@@ -48,12 +47,16 @@ _TIMES = (
 )
 _ABSTRACT: dict[str, Callable[[int], object]] = {name: _left for name in _TIMES}
 _ABSTRACT["due"] = _sign
-_ABSTRACT |= {name: lambda value: value >= 0xFFFE for name in ("_since_block", "since_block")}
+_ABSTRACT |= {name: lambda value: value >= 0xFFFE for name in ("since_block",)}
 # It counts on beyond the last try.
 _ABSTRACT["_unanswered"] = lambda value: min(value, 3)
 
+# The short way's. Either way comes to the same, so they make no state of their own; but they are put down and
+# taken up with the state that they belong to.
+_SHORT_WAY = ("_request", "_answer", "_answer_length")
+
 # In the quick walk, what is left over from before and is always set anew before it is looked at.
-_FETCH_ONLY = ("offset", "size", "data_size", "_limit", "minimum_block_period", "_since_block", "since_block")
+_FETCH_ONLY = ("offset", "size", "data_size", "_limit", "minimum_block_period", "since_block")
 _LEFT_OVER: dict[str, Callable] = {
     name: lambda client: client.base != ss.DOWNLOAD for name in (*_FETCH_ONLY, "period", "quiet")
 }
@@ -97,6 +100,7 @@ class KeptState:
             for name, _, _ in keyed
             if name in buffers
         ]
+        self._short_way = vars(endpoint)
 
     def _find(
         self, endpoint: Endpoint, watch: Watch, exact: bool
@@ -122,7 +126,9 @@ class KeptState:
                 keyed = [
                     (name, _ABSTRACT.get(name), None if exact else _left_over(one, name))
                     for name in plain
-                    if name not in ignored and f"{type(one).__name__}.{name}" not in _IGNORED
+                    if name not in ignored
+                    and name not in _SHORT_WAY
+                    and f"{type(one).__name__}.{name}" not in _IGNORED
                 ]
             parts.append((have, names, buffers, keyed))
         return parts
@@ -145,6 +151,11 @@ class KeptState:
         """What key() is made of, as it is. Most frames change nothing: two equal glances tell quickly."""
         values = [values(have) for have, values in self._glances]
         return values + [bytes(have[name]) for have, name in self._buffers]
+
+    def short_way(self) -> list:
+        """What the short way goes by: with an equal glance and this, nothing at all has changed."""
+        request, answer, length = (self._short_way[name] for name in _SHORT_WAY)
+        return [bytes(request), bytes(answer), length]
 
     def key(self) -> tuple:
         """What of the state can make a difference to what may happen next."""
