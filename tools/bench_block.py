@@ -70,6 +70,11 @@ class Cost:
     allocated: int
     steps: dict[str, int]
 
+    @property
+    def to_flash(self) -> int:
+        """From the wire's bytes to the flash: the first three steps."""
+        return sum(list(self.steps.values())[:3])
+
 
 def measure(viper: bool, size: int = BLOCK) -> Cost:
     """Failed if the tools for the emulated processor are not here."""
@@ -93,7 +98,10 @@ def table(plain: Cost, viper: Cost) -> Table:
     for name in plain.steps:
         shown.add_row(name, f"{plain.steps[name]:,}", f"{viper.steps[name]:,}")
     shown.add_section()
-    shown.add_row("from frame to flash to request", f"{plain.whole:,}", f"{viper.whole:,}")
+    shown.add_row("from frame to flash", f"{plain.to_flash:,}", f"{viper.to_flash:,}")
+    shown.add_row(
+        "from frame to flash to the next request, at one go", f"{plain.whole:,}", f"{viper.whole:,}"
+    )
     shown.add_section()
     shown.add_row("bytes allocated in an erase unit", f"{plain.allocated:,}", f"{viper.allocated:,}")
     return shown

@@ -5,6 +5,8 @@ from tools import bench_block
 # Not a goal: what it costs today and a little, so that nobody doubles it unseen. `make bench-board` prints.
 MOST_WITH_MACHINE_CODE = 67_000
 MOST_PLAIN = 375_000
+# That one is a goal.
+MOST_TO_FLASH = 60_000
 
 
 def test_a_block_costs_no_more_than_it_did(capsys):
@@ -16,6 +18,7 @@ def test_a_block_costs_no_more_than_it_did(capsys):
         )
     assert viper.whole < MOST_WITH_MACHINE_CODE
     assert plain.whole < MOST_PLAIN
+    assert viper.to_flash < MOST_TO_FLASH
     assert plain.allocated == viper.allocated == 0
     # The steps are the whole way, but for the agent's own calls in between, and for what few blocks wait for.
     for cost in (plain, viper):
