@@ -103,6 +103,15 @@ def test_the_figures_of_a_run(tmp_path, capsys):
     assert figures.main(["--what"]) == 2
 
 
+def test_the_page_s_figures_are_the_long_plan_s():
+    _, begin, rest = figures.PAGE.read_text().partition(figures.BEGIN)
+    rows = rest.partition(figures.END)[0].strip().splitlines()[2:]
+    assert begin and [row.split(" | ")[1] for row in rows] == [
+        *[one.title for one in plan.LONG.steps],
+        "in all",
+    ]
+
+
 def outcome(trace_of, at_cut=b"", end=b"same"):
     return trace.Outcome(trace_of, at_cut, end)
 
