@@ -185,6 +185,7 @@ class Oracle:
         """What the life asked the hub for, against what earlier lives already had."""
         again: dict[int, int] = {}
         now: dict[int, int] = {}
+        bytes_of: dict[int, int] = {}
         proofs = 0
         for version, offset, length in hub.served:
             if offset == stories.PROOF[0] and length <= stories.PROOF[1]:
@@ -192,11 +193,13 @@ class Oracle:
                 continue
             high = past.fetched.get(version, 0)
             again[version] = again.get(version, 0) + max(0, min(high, offset + length) - offset)
-            # A head that turns out to be another image's than was accepted is fetched again, with its header.
-            begun_again = version >= EDITION and now.get(version, 0) <= _BEFORE_ACCEPTANCE + 50
+            # A head that turns out to be another image's than was accepted is fetched again, with its header;
+            # and so is the one block that may come between two proofs.
+            begun_again = version >= EDITION and bytes_of.get(version, 0) <= _BEFORE_ACCEPTANCE + 50
             if offset < now.get(version, 0) and not begun_again:
                 self.broken(NOT_AGAIN, f"0x{version:08x}: byte {offset} fetched twice without a cut between")
             now[version] = offset + length
+            bytes_of[version] = bytes_of.get(version, 0) + length
         if proofs > 1 + hub.kinds.count("query"):
             self.broken(PROOFS, f"{proofs} proofs of one image in a life")
         for version, twice in again.items():
