@@ -86,8 +86,8 @@ SMOKE = Plan(
         step(
             "on-device",
             "test_zero_allocation.test_the_lock_shows_an_allocation",
+            "test_zero_allocation.test_20000_blocks_allocate_nothing",
             "test_zero_allocation.test_lost_foreign_and_late_frames_allocate_nothing",
-            "test_whole_block_path.test_20000_blocks_from_wire_to_flash_under_one_lock",
         ),
         step("trace", cuts=4),
     ),
