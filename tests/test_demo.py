@@ -113,7 +113,7 @@ def test_what_is_kept(told):
     for release, version in ((1, "0x00010000"), (2, "0x00020000")):
         payload = (directory / f"v{release}.romfs").read_bytes()
         digests.add(hashlib.sha256(payload).digest())
-        assert 24 * 1024 <= len(payload) <= 40 * 1024
+        assert images.SMALLEST <= len(payload) <= images.LARGEST
         report = inspection.examine((directory / f"v{release}.ota").read_bytes(), [anchor])
         assert report.verdict == inspection.ACCEPTED
         shown = inspection.as_json("", report)
