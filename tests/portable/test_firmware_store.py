@@ -607,7 +607,8 @@ def test_what_the_journal_did_not_take_did_not_happen():
         assert slot == (1 if failing >= 5 else 0), failing
 
 
-def test_a_cut_in_the_first_erase_leaves_the_acceptance():
+def cut_in_the_first_erase():
+    """A bench that lost its power right after the acceptance of version 2."""
     bench = running()
     bench.store.start(V2.offer())
     bench.feed(V2, V2.head_length)
@@ -615,6 +616,11 @@ def test_a_cut_in_the_first_erase_leaves_the_acceptance():
     bench.flash.arm(1, NOTHING)
     raises(PowerCut, bench.feed, V2)
     cut(bench)
+    return bench
+
+
+def test_a_cut_in_the_first_erase_leaves_the_acceptance():
+    bench = cut_in_the_first_erase()
     assert bench.store.state.accepted
     assert bench.store.resume() == FILE_HEADER
     assert bench.feed(V2) == COMPLETE
@@ -646,13 +652,7 @@ def test_proof_is_the_digest_that_names_the_image():
 
 # rule: resume-content
 def test_accepted_image_has_its_proof_before_a_byte_of_it_is_on_flash():
-    bench = running()
-    bench.store.start(V2.offer())
-    bench.feed(V2, V2.head_length)
-    bench.flash.power_on()
-    bench.flash.arm(1, NOTHING)
-    raises(PowerCut, bench.feed, V2)
-    cut(bench)
+    bench = cut_in_the_first_erase()
     assert bench.store.resume() == FILE_HEADER and bench.store.state.durable == 0
     assert bench.store.proof == (FILE_HEADER + 13, V2.data[13:45]), "the hub may have another one by now"
     bench.store.doubt()

@@ -2,48 +2,10 @@
 
 from firmware_agent.agent import Agent
 from tests.portable.bench import Bench
-from tests.portable.scripted import Identity
+from tests.portable.scripted_board import Application, Board
 
 HEAP = "1M"
 NODE_DESCRIPTOR = b"\x01\x00\x00\x00\x34\x12\x00\x00\x02\x00\x00\x00\x07\x34\x12"
-
-
-class Board:
-    """Board, link, clock and watchdog in one; what is sent is lost."""
-
-    address = 0x1234
-    endpoint = 1
-    profile = 0x0104
-    max_data_size = 63
-    display = settings = None
-    joined = True
-
-    def __init__(self, **client_settings):
-        self.client_settings = client_settings
-        self.identity = Identity()
-        self.link = self.clock = self.watchdog = self
-        self.now = 0
-
-    def ticks_ms(self):
-        return self.now
-
-    def ticks_diff(self, a, b):
-        return a - b
-
-    def feed(self):
-        pass
-
-    def random(self, n):
-        return 0
-
-    def emit(self, event, fields):
-        pass
-
-    def read_into(self, buf):
-        return 0
-
-    def write(self, buf, n):
-        pass
 
 
 class SleepyBoard(Board):
@@ -53,14 +15,6 @@ class SleepyBoard(Board):
 
     def poll(self):
         self.polls.append(self.now)
-
-
-class Application:
-    def start(self, device):
-        pass
-
-    def progress(self, status, offset, size):
-        pass
 
 
 def live(board, milliseconds):

@@ -28,6 +28,7 @@ from tests.portable.scripted import (
     offer,
     wait_for_data,
 )
+from tests.portable.scripted_board import Board
 
 HEAP = "1M"
 SPECIFIC = 8
@@ -381,39 +382,14 @@ def test_another_one_can_be_fetched_afterwards():
     assert rig.actions.count(ss.FETCHED) == 2 and rig.client.file.contents is None
 
 
-class Board:
-    """A board, its link, clock and watchdog, with a hub that has a file for the device and no firmware."""
-
-    address = 0x1234
-    endpoint = 1
-    profile = 0x0104
-    max_data_size = 63
-    display = settings = None
-    joined = True
+class Hub(Board):
+    """A board with a hub behind its link that has a file for the device and no firmware."""
 
     def __init__(self, **client_settings):
-        self.client_settings = client_settings
-        self.identity = Identity()
-        self.link = self.clock = self.watchdog = self
-        self.now = 0
+        Board.__init__(self, **client_settings)
         self.inbox = bytearray()
         self.asked = []
         self._receiver = FrameReceiver()
-
-    def ticks_ms(self):
-        return self.now
-
-    def ticks_diff(self, a, b):
-        return a - b
-
-    def feed(self):
-        pass
-
-    def random(self, n):
-        return 0
-
-    def emit(self, event, fields):
-        pass
 
     def read_into(self, buf):
         n = min(len(buf), len(self.inbox))
@@ -482,7 +458,7 @@ def live(board, milliseconds):
 
 # rule: specific-application
 def test_application_gets_its_file_and_no_more_than_one_an_hour():
-    board = Board(specific_file_size=512)
+    board = Hub(specific_file_size=512)
     application = live(board, HOUR + 130000)
     assert application.got == [(VERSION, CONTENTS)] * 2
     assert application.granted == [True] + [False] * 59 + [True, False]
@@ -490,13 +466,13 @@ def test_application_gets_its_file_and_no_more_than_one_an_hour():
 
 
 def test_application_on_a_board_that_wants_no_files():
-    board = Board()
+    board = Hub()
     application = live(board, 200000)
     assert application.granted == [False] * 3 and not application.got and SPECIFIC not in board.asked
 
 
 def test_application_may_ask_for_device_specific_types_only():
-    application = live(Board(specific_file_size=512), 1)
+    application = live(Hub(specific_file_size=512), 1)
     for image_type in (0x0084, 0xFFBF, 0xFFFF, NEW):
         try:
             application.device.fetch_file(image_type, application.take)

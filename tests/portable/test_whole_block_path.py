@@ -12,7 +12,8 @@ from firmware_agent.store.firmware_store import FirmwareStore
 from firmware_agent.trust.acceptance import Device
 from hal.flash import FlashArea
 from hal.link import FrameReceiver, encode, encoded_limit
-from tests.portable.scripted import Identity, aps, block
+from tests.portable.scripted import aps, block
+from tests.portable.scripted_board import Application, Board
 from tests.portable.test_block_path import Flash, locked
 
 HEAP = "1M"
@@ -33,48 +34,19 @@ class Running:
     digest = bytes(32)
 
 
-class Application:
-    def start(self, device):
-        pass
+class Hub(Board):
+    """A board with a hub behind its link that serves blocks for ever, and allocates nothing."""
 
-    def progress(self, status, offset, size):
-        pass
-
-
-class Board:
-    """Board, link, clock and watchdog, and the hub behind the link."""
-
-    address = 0x1234
-    endpoint = 1
-    profile = 0x0104
     max_data_size = STEP
-    display = settings = None
-    joined = True
 
     def __init__(self):
-        self.identity = Identity()
-        self.link = self.clock = self.watchdog = self
+        Board.__init__(self)
         self.blocks = 0
         self.others = 0  # frames that are no block request
         self._hub = FrameReceiver()
         self._answer = bytearray(aps(block(0, bytes(STEP), version=VERSION)))
         self._wire = bytearray(encoded_limit(len(self._answer)))
         self._length = 0
-
-    def ticks_ms(self):
-        return 0
-
-    def ticks_diff(self, a, b):
-        return a - b
-
-    def feed(self):
-        pass
-
-    def random(self, n):
-        return 0
-
-    def emit(self, event, fields):
-        pass
 
     def read_into(self, buf):
         n = self._length
@@ -130,7 +102,7 @@ def downloading(board, flash):
 
 # rule: block-path-allocates-nothing
 def test_20000_blocks_from_wire_to_flash_under_one_lock():
-    board = Board()
+    board = Hub()
     flash = Flash(JOURNAL_UNITS + 2 * SLOT_UNITS)
     agent, store = downloading(board, flash)
     # The announcement, the question for the server's EUI64, and the one event.
