@@ -123,9 +123,11 @@ class AppSettings:
                 if record is None:
                     break
                 size, schema, sequence, data = record
+                # Of two of a number the one that begins a bank repeats the other, whose bank holds more.
+                if schema <= highest and schema != other_than:
+                    if best is None or sequence > best[0] or (sequence == best[0] and position):
+                        best = (sequence, schema, data, bank)
                 position += size
-                if schema <= highest and schema != other_than and (best is None or sequence > best[0]):
-                    best = (sequence, schema, data, bank)
         return best
 
     def _read(self, bank, position):
