@@ -193,29 +193,33 @@ def test_a_bank_in_which_the_other_schema_s_record_does_not_hold_is_passed_over(
 
 def test_a_cut_behind_the_other_schema_s_record_a_weak_bank_and_another_cut_lose_nothing():
     for operation in range(1, 8):
-        device = Device(1024, 16, 3)
-        for schema, data in ((2, b"new 1"), (1, b"old 1"), (2, b"new 2")):
-            assert device.power_on().save(schema, data)
-        # Bank 0 gets the record of schema 2 again, and nothing more.
-        device.power_on()
-        device.flash.arm(3, NOTHING)
-        raises(PowerCut, device.settings.save, 1, b"old 2")
-        device.power_on()
-        device.flash.arm(operation, NOTHING)
-        program = device.flash.writeblocks
+        for turn in range(3):
+            device = Device(1024, 16, 3)
+            for n in range(turn):
+                assert device.power_on().save(2, b"turn %d" % n)
+            for schema, data in ((2, b"new 1"), (1, b"old 1"), (2, b"new 2")):
+                assert device.power_on().save(schema, data)
+            # The next bank gets the record of schema 2 again, and nothing more; the one behind it is weak.
+            device.power_on()
+            device.flash.arm(3, NOTHING)
+            raises(PowerCut, device.settings.save, 1, b"old 2")
+            device.power_on()
+            device.flash.arm(operation, NOTHING)
+            program = device.flash.writeblocks
+            bad = (turn + 1) % 3
 
-        def weak(block, buf, offset=None, program=program):
-            return program(block, bytes(len(buf)) if block == 1 else buf, offset)
+            def weak(block, buf, offset=None, program=program, bad=bad):
+                return program(block, bytes(len(buf)) if block == bad else buf, offset)
 
-        device.flash.writeblocks = weak
-        try:
-            device.settings.save(1, b"old 3")
-        except PowerCut:
-            pass
-        device.flash.writeblocks = program
-        device.power_on()
-        assert device.settings.load(1) in (b"old 1", b"old 3"), operation
-        assert device.settings.load(2) in (b"new 2", b"old 3"), operation
+            device.flash.writeblocks = weak
+            try:
+                device.settings.save(1, b"old 3")
+            except PowerCut:
+                pass
+            device.flash.writeblocks = program
+            device.power_on()
+            assert device.settings.load(1) in (b"old 1", b"old 3"), (operation, turn)
+            assert device.settings.load(2) in (b"new 2", b"old 3"), (operation, turn)
 
 
 def test_if_no_bank_keeps_it_the_next_save_begins_a_bank():
