@@ -5,7 +5,7 @@ import json
 import random
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,10 @@ from tools.simulator.hub import SimHub
 from tools.simulator.oracle import Oracle, Past, Violation
 
 GEOMETRY = Geometry(flash_map.ERASE_SIZE, flash_map.WRITE_SIZE, flash_map.JOURNAL_UNITS, flash_map.SLOT_UNITS)
-_LIFE = 0.5  # seconds of power before a cut, at most, beside the 0.25 that starting takes
+_START = 0.25  # seconds that starting takes
+_LIFE = 0.5  # seconds of power before a cut, at most
+_LATE = ("verified", "reset", "trial")  # what the last cuts of an update wait for
+_LATE_CUTS = 2  # of an update; a trial survives more, but not any number
 _UPDATE_DEADLINE = 120.0
 _STEP = 0x00010000
 
@@ -33,13 +36,18 @@ class Tally:
     failures: list[str] = field(default_factory=list)
     phases: dict[str, int] = field(default_factory=dict)  # last event before the cut: cuts
 
-    def add(self, other: "Tally") -> None:
-        self.cuts += other.cuts
-        self.updates += other.updates
-        self.most_twice = max(self.most_twice, other.most_twice)
-        self.failures += other.failures
-        for phase, count in other.phases.items():
-            self.phases[phase] = self.phases.get(phase, 0) + count
+    @staticmethod
+    def of(tallies: "Iterable[Tally]") -> "Tally":
+        """What all of them come to."""
+        total = Tally()
+        for tally in tallies:
+            total.cuts += tally.cuts
+            total.updates += tally.updates
+            total.most_twice = max(total.most_twice, tally.most_twice)
+            total.failures += tally.failures
+            for phase, count in tally.phases.items():
+                total.phases[phase] = total.phases.get(phase, 0) + count
+        return total
 
 
 class Device:
@@ -93,18 +101,25 @@ class Device:
             await self.process.wait()
 
 
-async def _life(device: Device, factory: Path, version: int, power: float | None) -> tuple[bool, str]:
-    """Power on, for ``power`` seconds or until ``version`` is confirmed. (confirmed, last event)."""
+async def _life(
+    device: Device, factory: Path, version: int, power: float | None, after: str | None = None
+) -> tuple[bool, str]:
+    """Power on, for ``power`` seconds (from the event ``after`` on, if one is named) or until ``version`` is
+    confirmed. (confirmed, last event).
+    """
     port = await device.power_on(factory)
     # A device in the middle of a download goes on by itself; a Notify would make it ask what there is.
     hub = asyncio.create_task(wire.serve(device.hub, "127.0.0.1", port, not device.past.loading))
     last = "listening"
     confirmed = False
+    begun = asyncio.Event()  # the seconds of power count
 
     async def watch() -> None:
         nonlocal last, confirmed
         while event := await device.event():
             last = event["event"]
+            if last == after:
+                begun.set()
             if last == "boot":
                 device.oracle.at_boot(
                     device.memory,
@@ -124,28 +139,40 @@ async def _life(device: Device, factory: Path, version: int, power: float | None
                 confirmed = device.past.confirmed == version
                 if confirmed:
                     return
+        raise Violation("the emulator ended by itself")
 
+    async def lose_power() -> None:
+        await begun.wait()
+        await asyncio.sleep(_UPDATE_DEADLINE if power is None else power)
+
+    if after is None:
+        begun.set()
     events: list[tuple[str, dict]] = []
+    tasks = [asyncio.create_task(watch()), asyncio.create_task(lose_power())]
     try:
-        await asyncio.wait_for(watch(), _UPDATE_DEADLINE if power is None else power)
-    except TimeoutError:
-        if power is None:
-            raise Violation(f"0x{version:08x} was not confirmed in {_UPDATE_DEADLINE:.0f} s") from None
+        done, _ = await asyncio.wait(tasks, timeout=_UPDATE_DEADLINE, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
     finally:
         await device.power_off()
-        hub.cancel()
-        await asyncio.gather(hub, return_exceptions=True)
+        for task in (*tasks, hub):
+            task.cancel()
+        await asyncio.gather(*tasks, hub, return_exceptions=True)
+    if not confirmed and (power is None or not done):
+        raise Violation(f"0x{version:08x} was not confirmed in {_UPDATE_DEADLINE:.0f} s")
     device.oracle.fetched(device.hub, device.past, True)
     device.oracle.at_cut_of_life(events, device.past)
     return confirmed, last
 
 
 async def campaign(
-    payload: bytes, seed: int, updates: int, cuts: int, told: Callable[[Tally], None]
-) -> Tally:
-    """``updates`` updates of one device, ``cuts`` power cuts in each; deterministic but for the instants."""
+    payload: bytes, seed: int, cuts: int, each: int, tally: Tally, told: Callable[[], None]
+) -> None:
+    """At least ``cuts`` power cuts in the updates of one device, at most ``each`` in an update; deterministic
+    but for the instants. ``tally`` is kept as it goes, for a campaign may be stopped; ``told`` hears of each
+    cut.
+    """
     chance = random.Random(seed)
-    tally = Tally()
     with tempfile.TemporaryDirectory(prefix="hanota-powercut-") as name:
         place = Path(name)
         keys.generate(place / "keys")
@@ -155,25 +182,25 @@ async def campaign(
         files.write(factory, device.upgrade(stories.FACTORY))
         version = stories.FACTORY
         try:
-            for _ in range(updates):
+            while tally.cuts < cuts:
                 version += _STEP
                 device.hub.offer(device.upgrade(version))
                 confirmed = False
-                for _ in range(cuts):
-                    confirmed, last = await _life(device, factory, version, 0.25 + _LIFE * chance.random())
+                for number in range(each):
+                    after = chance.choice(_LATE) if number >= each - _LATE_CUTS else None
+                    power = _LIFE * chance.random() + (_START if after is None else 0)
+                    confirmed, last = await _life(device, factory, version, power, after)
                     tally.cuts += 1
                     tally.phases[last] = tally.phases.get(last, 0) + 1
                     tally.most_twice = max(tally.most_twice, device.past.twice)
                     device.oracle.at_cut(device.memory, device.past)
-                    told(tally)
+                    told()
                     if confirmed:
                         break
                 if not confirmed:
                     await _life(device, factory, version, None)
                 tally.updates += 1
-                told(tally)
         except Violation as violation:
             tally.failures.append(f"seed {seed}, update to 0x{version:08x}, cut {tally.cuts}: {violation}")
         finally:
             await device.power_off()
-    return tally
