@@ -15,7 +15,14 @@ from firmware_agent.store.slot_writer import SlotWriter
 from firmware_agent.trust.verifier import SlotVerifier
 from hal.flash import FlashError
 from hal.sim.cut_flash import BITS, EFFECTS, FLICKER, PREFIX, UNSTABLE, WHOLE
-from tests.portable import test_boot, test_firmware_store, test_journal
+from tests.portable import (
+    test_boot,
+    test_firmware_store,
+    test_journal,
+    test_journal_cuts,
+    test_journal_worn,
+    test_store_proof,
+)
 from tests.power_cuts import GEOMETRIES, STORIES, Home, Violation, cut_lists, with_second_cut
 
 SEED = 20261122
@@ -389,12 +396,21 @@ def what_is_not_written_stays(patch):
 
 RECORD = boot._record
 GUARDS = [
-    (a_session_counts_on_by_one, test_journal.test_a_record_that_becomes_readable_again_later_stays_dead),
-    (the_complement_is_not_checked, test_journal.test_a_progress_record_without_any_one_of_its_bits_is_none),
+    (
+        a_session_counts_on_by_one,
+        test_journal_cuts.test_a_record_that_becomes_readable_again_later_stays_dead,
+    ),
+    (
+        the_complement_is_not_checked,
+        test_journal_cuts.test_a_progress_record_without_any_one_of_its_bits_is_none,
+    ),
     (progress_is_not_bound_to_its_record, test_journal.test_progress_of_another_record_counts_for_nothing),
-    (a_bank_that_lost_a_record_is_gone_on_with, test_journal.test_after_a_failure_the_next_record_is_found),
+    (
+        a_bank_that_lost_a_record_is_gone_on_with,
+        test_journal_worn.test_after_a_failure_the_next_record_is_found,
+    ),
     (a_trial_without_its_record_runs, test_boot.test_an_attempt_that_cannot_be_recorded_is_not_made),
-    (install_needs_no_proof, test_firmware_store.test_install_only_what_was_verified_since_the_reset),
+    (install_needs_no_proof, test_store_proof.test_install_only_what_was_verified_since_the_reset),
     (what_is_not_written_stays, test_firmware_store.test_what_the_journal_did_not_take_did_not_happen),
 ]
 

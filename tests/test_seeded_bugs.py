@@ -299,7 +299,7 @@ BUGS = [
         STORE,
         "            device.time = self._utc()\n",
         "            pass\n",
-        "test_firmware_store.test_an_image_that_expires_is_judged_by_the_board_s_clock",
+        "test_store_download.test_an_image_that_expires_is_judged_by_the_board_s_clock",
     ),
     # What checks signatures.
     *[

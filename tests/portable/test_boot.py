@@ -1,61 +1,17 @@
-"""Boot: its table row by row, its bounds, and that only proven bytes ever boot."""
-
-import sys
+"""Boot: its table row by row, the bounds of a trial, and what it does where the flash fails."""
 
 from firmware_agent import boot, reject
 from firmware_agent.store import state as states
-from firmware_agent.store.firmware_store import COMPLETE
-from firmware_agent.trust.anchors import Anchors
 from hal.sim.cut_flash import NOTHING, CutFlash, PowerCut
-from tests.portable.bench import Bench, Image, RememberedSignatures, raises, refusal
+from tests.portable.bench import Bench, raises
+from tests.portable.boot_device import CAUSES, CRASHES, on_trial, spoil, state_of
+from tests.portable.store_device import V1, V2, V3, running
 
 HEAP = "1M"
-V1 = Image("v1")
-V2 = Image("v2")
-V3 = Image("v3")
-CAUSES = (boot.POWER_ON, boot.RESET, boot.WATCHDOG, boot.CRASH)
-CRASHES = (boot.WATCHDOG, boot.CRASH)
-STATES = (
-    states.READY,
-    states.WRITING,
-    states.CANDIDATE,
-    states.STAGED,
-    states.TRIAL,
-    states.REJECTED,
-    states.FAILED,
-)
-# Every byte of the head and every 7th of the payload (its hash knows no places); fewer on MicroPython.
-if sys.implementation.name == "cpython":
-    ALTERED = list(range(V2.head_length)) + list(range(V2.head_length, len(V2.data), 7))
-else:
-    ALTERED = list(range(0, len(V2.data), 29))
-
-
-def state_of(secondary, boots=0, crashes=0, primary=0):
-    state = states.State()
-    state.primary = primary
-    state.secondary_state = secondary
-    state.trial_boots = boots
-    state.trial_crashes = crashes
-    return state
-
-
-def on_trial():
-    """A device in the first boot of v2's trial."""
-    bench = Bench(make_flash=CutFlash).at_factory()
-    bench.power_on()
-    bench.stage(V2)
-    assert bench.power_on(boot.RESET).trial
-    return bench
-
-
-# The table
 
 
 def test_table_anything_else_boots_the_primary_as_it_was():
-    for secondary in STATES:
-        if secondary not in (states.READY, states.REJECTED, states.FAILED):
-            continue
+    for secondary in (states.READY, states.REJECTED, states.FAILED):
         for cause in CAUSES:
             for primary in (0, 1):
                 state = state_of(secondary, 5, 2, primary)
@@ -94,9 +50,6 @@ def test_table_a_trial_ends_with_its_third_crash_or_its_last_boot():
     for cause in CAUSES:
         state = state_of(states.TRIAL, boot.MAX_TRIAL_BOOTS, 0)
         assert boot.choose(state, cause) == (0, reject.OUT_OF_ATTEMPTS)
-
-
-# The same on flash
 
 
 def test_each_boot_is_on_record_before_it_is_over():
@@ -177,104 +130,6 @@ def test_the_proof_lets_the_watchdog_be_fed():
     assert len(calls) >= 1
 
 
-# Proof
-
-
-def test_a_trial_image_that_does_not_hold_is_rejected_and_the_primary_boots():
-    for at, number in ((100, reject.BAD_SIGNATURE), (900, reject.DIGEST_MISMATCH)):
-        bench = Bench().at_factory()
-        bench.power_on()
-        bench.stage(V2)
-        spoil(bench, 1, at)
-        handover = bench.power_on(boot.RESET)
-        assert (handover.slot, handover.reverted, handover.trial) == (0, number, False)
-        assert bench.store.state.secondary_state == states.FAILED
-        assert bench.store.state.reason == number
-        assert bench.power_on().reverted == 0
-
-
-def test_nothing_boots_without_proof():
-    bench = on_trial()
-    spoil(bench, 0, 900)
-    spoil(bench, 1, 100)
-    failure = raises(boot.NothingBoots, bench.power_on)
-    assert failure.reasons == [reject.DIGEST_MISMATCH, reject.BAD_SIGNATURE]
-    bench = Bench().at_factory()
-    spoil(bench, 0, 10)
-    failure = raises(boot.NothingBoots, bench.power_on)
-    assert failure.reasons[0] != 0 and failure.reasons[1] == 0
-
-
-def test_a_device_without_its_trust_anchor_does_not_boot():
-    bench = Bench()
-    bench.store.device.anchors = Anchors([])
-    bench.at_factory()
-    assert raises(boot.NothingBoots, bench.power_on).reasons == [reject.NO_TRUST_ANCHOR, 0]
-
-
-def test_an_older_image_in_the_primary_slot_does_not_boot():
-    bench = Bench().at_factory()
-    bench.power_on()
-    bench.update(V3)
-    start = (bench.journal_units + bench.slot_units) * bench.erase_size
-    bench.memory[start : start + len(V2.data)] = V2.data  # genuine, but from before
-    assert raises(boot.NothingBoots, bench.power_on).reasons == [0, reject.ROLLBACK]
-
-
-def spoil(bench, slot, at):
-    bench.memory[(bench.journal_units + slot * bench.slot_units) * bench.erase_size + at] ^= 1
-
-
-def continue_with(bench, step):
-    """The update from ``step`` on, as an agent would; whatever it refuses, refuse. Boots at the end."""
-    store = bench.store
-    try:
-        if step == "written":
-            bench.verify()
-        if step in ("written", "verified"):
-            store.install()
-    except reject.Rejected as refused:
-        store.reject(refused.number)
-    return bench.power_on(boot.RESET)
-
-
-def test_bytes_altered_after_any_step_never_run():
-    for step in ("written", "verified", "staged", "on trial"):
-        bench = Bench().at_factory()
-        bench.power_on()
-        assert bench.download(V2) == COMPLETE
-        if step != "written":
-            bench.verify()
-        if step in ("staged", "on trial"):
-            bench.store.install()
-        if step == "on trial":
-            bench.power_on(boot.RESET)
-        kept = bytes(bench.memory)
-        kept_store = bench.store
-        for at in ALTERED:
-            bench.memory[:] = kept
-            if step in ("written", "verified"):
-                # The same session goes on: what it knows in RAM is as it was.
-                bench.store = kept_store
-                kept_store._journal.load(kept_store.state)
-                kept_store._verified = step == "verified"
-            spoil(bench, 1, at)
-            handover = continue_with(bench, step)
-            assert (handover.slot, handover.trial) == (0, False), (step, at)
-            assert bench.slot_bytes(0, len(V1.data)) == V1.data
-
-
-def test_a_trial_whose_head_was_altered_is_not_confirmed():
-    bench = on_trial()
-    spoil(bench, 1, 100)
-    assert refusal(bench.store.accept) == reject.BAD_SIGNATURE
-    assert bench.store.state.primary == 0
-    assert bench.power_on(boot.RESET).slot == 0
-
-
-# A journal or a flash that fails
-
-
 class Failing(CutFlash):
     no_program = False
     unreadable = None  # unit
@@ -331,8 +186,7 @@ def test_a_slot_that_cannot_be_read_is_refused():
 
 
 def test_a_cut_in_the_boot_record_costs_no_attempt():
-    bench = Bench(make_flash=CutFlash).at_factory()
-    bench.power_on()
+    bench = running()
     bench.stage(V2)
     for operation in (1, 2):  # the bank's erase, the record's program
         bench.flash.power_on()
@@ -340,157 +194,6 @@ def test_a_cut_in_the_boot_record_costs_no_attempt():
         raises(PowerCut, bench.power_on)
         bench.flash.power_on()
     assert bench.power_on().trial and bench.store.state.trial_boots == 1
-
-
-# Crashes of the firmware that runs, in a download
-
-
-def loading(until=None):
-    """A device with v2's download under way, after a reset."""
-    bench = Bench(make_flash=CutFlash).at_factory()
-    bench.power_on()
-    bench.download(V2, until)
-    bench.power_on(boot.RESET)
-    return bench
-
-
-def test_table_crashes_in_a_download_are_counted_and_bounded():
-    for secondary in (states.WRITING, states.CANDIDATE):
-        for cause in CAUSES:
-            for crashes in range(boot.MAX_DOWNLOAD_CRASHES):
-                state = state_of(secondary, 0, crashes)
-                counted = crashes + 1 if cause in CRASHES else crashes
-                dropped = reject.CRASHED if counted == boot.MAX_DOWNLOAD_CRASHES else 0
-                assert boot.choose(state, cause) == (0, dropped)
-                assert state.trial_crashes == counted
-
-
-def test_a_download_that_crashes_the_running_firmware_is_dropped():
-    bench = loading(until=700)
-    for _ in range(boot.MAX_DOWNLOAD_CRASHES - 1):
-        handover = bench.power_on(boot.CRASH)
-        assert bench.store.downloading and handover.dropped == 0
-    handover = bench.power_on(boot.WATCHDOG)
-    assert (handover.dropped, handover.reverted, handover.slot) == (reject.CRASHED, 0, 0)
-    assert not bench.store.downloading
-    assert bench.store.rejected_before(V2.offer())
-    # Told once.
-    assert bench.power_on(boot.CRASH).dropped == 0
-
-
-def test_losses_of_power_drop_no_download():
-    bench = loading(until=700)
-    for _ in range(3 * boot.MAX_DOWNLOAD_CRASHES):
-        assert bench.power_on(boot.POWER_ON).dropped == 0
-        assert bench.power_on(boot.RESET).dropped == 0
-    assert bench.store.downloading
-
-
-def test_crashes_between_which_a_unit_was_written_drop_no_download():
-    bench = Bench(128, 16, 32, 16, CutFlash).at_factory()
-    bench.power_on()
-    bench.download(V2, 520)
-    for end in range(640, len(V2.data) - 8, 128):
-        assert bench.power_on(boot.CRASH).dropped == 0
-        with RememberedSignatures():
-            bench.store.resume()
-        bench.feed(V2, end + 8)
-        assert bench.store.state.durable == end
-        assert bench.store.state.trial_crashes == 1
-    assert bench.store.downloading
-    for _ in range(boot.MAX_DOWNLOAD_CRASHES - 1):
-        assert bench.power_on(boot.CRASH).dropped == 0
-    assert bench.power_on(boot.CRASH).dropped == reject.CRASHED
-
-
-def test_a_long_life_clears_the_count():
-    bench = loading(until=700)
-    for _ in range(3 * boot.MAX_DOWNLOAD_CRASHES):
-        assert bench.power_on(boot.CRASH).dropped == 0
-        bench.store.steady()
-    assert bench.store.downloading
-    operations = bench.flash.operations
-    bench.store.steady()
-    assert bench.flash.operations == operations  # nothing to forget, nothing to write
-
-
-def test_another_download_starts_a_new_count():
-    bench = loading(until=700)
-    for _ in range(boot.MAX_DOWNLOAD_CRASHES - 1):
-        bench.power_on(boot.CRASH)
-    bench.download(V3, 700)
-    assert bench.store.state.file_version == V3.file_version
-    assert bench.power_on(boot.CRASH).dropped == 0
-    assert bench.store.state.trial_crashes == 1
-
-
-# Recovery
-
-
-def recovering():
-    """A device neither of whose slots may run, in recovery."""
-    bench = Bench(make_flash=CutFlash).at_factory()
-    spoil(bench, 0, 900)
-    raises(boot.NothingBoots, bench.power_on)
-    handover = boot.recover(bench.store, boot.POWER_ON)
-    assert (handover.slot, handover.manifest, handover.trial) == (boot.NO_SLOT, None, False)
-    return bench
-
-
-def test_recovery_takes_an_image_and_tries_it():
-    bench = recovering()
-    bench.stage(V2)
-    handover = bench.power_on(boot.RESET)
-    assert handover.trial and handover.slot == 1
-    bench.store.accept()
-    handover = bench.power_on()
-    assert (handover.slot, handover.trial) == (1, False)
-    assert bench.store.state.security_counter == V2.sequence_number
-
-
-def test_recovery_again_after_a_trial_that_failed():
-    bench = recovering()
-    bench.stage(V2)
-    for _ in range(boot.MAX_TRIAL_CRASHES):
-        assert bench.power_on(boot.CRASH).trial
-    raises(boot.NothingBoots, bench.power_on, boot.CRASH)
-    boot.recover(bench.store, boot.CRASH)
-    assert bench.store.rejected_before(V2.offer())
-    bench.stage(V3)
-    assert bench.power_on(boot.RESET).trial
-    bench.store.accept()
-    assert bench.power_on().slot == 1
-
-
-def test_recovery_keeps_a_download_that_was_under_way():
-    bench = Bench(256, 16, 16, make_flash=CutFlash).at_factory()
-    bench.power_on()
-    bench.download(V2, 800)
-    spoil(bench, 0, 900)
-    raises(boot.NothingBoots, bench.power_on)
-    boot.recover(bench.store, boot.POWER_ON)
-    assert bench.store.downloading
-    bench.fetched = 0
-    with RememberedSignatures():
-        bench.store.resume()
-    assert bench.feed(V2) == COMPLETE
-    assert bench.fetched <= len(V2.data) - 768
-    bench.verify()
-    bench.store.install()
-    assert bench.power_on(boot.RESET).trial
-
-
-def test_recovery_refuses_what_is_older_than_the_security_counter():
-    bench = Bench(make_flash=CutFlash).at_factory()
-    bench.power_on()
-    bench.update(V3)
-    bench.power_on()
-    spoil(bench, 1, 900)
-    raises(boot.NothingBoots, bench.power_on)
-    boot.recover(bench.store, boot.POWER_ON)
-    assert refusal(bench.download, V2) == reject.ROLLBACK
-    # The very version that has rotted may come again.
-    assert bench.download(V3) == COMPLETE
 
 
 def test_the_numbers_and_words_of_boot_are_what_its_documents_say():

@@ -20,10 +20,10 @@ from tools.seeded_bugs import Replaced
 # Each module's own tests come first, so most mutants end early.
 _PORTABLE = {
     "firmware_agent/store/journal.py": "test_journal",
-    "firmware_agent/store/state.py": "test_journal",
+    "firmware_agent/store/state.py": "test_journal_records",
     "firmware_agent/store/slot_writer.py": "test_slot_writer",
     "firmware_agent/store/app_settings.py": "test_app_settings",
-    "firmware_agent/store/image_writer.py": "test_firmware_store",
+    "firmware_agent/store/image_writer.py": "test_store_download",
     "firmware_agent/store/offer.py": "test_firmware_store",
     "firmware_agent/store/firmware_store.py": "test_firmware_store",
     "firmware_agent/boot.py": "test_boot",
@@ -31,9 +31,19 @@ _PORTABLE = {
 MODULES = tuple(_PORTABLE)
 _ALL = (
     "test_journal",
+    "test_journal_records",
+    "test_journal_cuts",
+    "test_journal_worn",
     "test_slot_writer",
     "test_firmware_store",
+    "test_store_download",
+    "test_store_resume",
+    "test_store_newcomer",
+    "test_store_proof",
     "test_boot",
+    "test_boot_proof",
+    "test_boot_download",
+    "test_boot_recovery",
     "test_app_settings",
     "test_anchor_rotation",
     "test_activation",

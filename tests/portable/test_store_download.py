@@ -1,0 +1,234 @@
+"""What the store takes of an image as it comes: nothing is erased before the image is accepted."""
+
+from firmware_agent import boot, reject
+from firmware_agent.store import state as states
+from firmware_agent.store.firmware_store import COMPLETE, WRITTEN, FirmwareStore
+from hal.flash import FlashError
+from hal.sim.cut_flash import ERASE
+from tests.portable.bench import FILE_HEADER, Bench, Image, raises, refusal
+from tests.portable.store_device import LONG, TINY, V2, V3, Failing, cut, running, slot_log, state
+
+HEAP = "1M"
+
+
+def test_the_offer_is_on_record_before_the_first_block():
+    bench = running()
+    bench.store.start(V2.offer())
+    cut(bench)
+    assert bench.store.downloading
+    assert bench.store.offer.same_image(V2.offer())
+    assert bench.store.offer.server_endpoint == 1 and bench.store.offer.profile == 0x0104
+    assert bench.store.resume() == 0 and not bench.store.image_known
+
+
+def test_nothing_is_erased_before_the_image_is_accepted():
+    bench = running()
+    bench.flash.power_on()
+    bench.store.start(V2.offer())
+    for at in range(V2.head_length):
+        assert slot_log(bench) == [], at
+        assert bench.feed(V2, at + 1, 1) == WRITTEN
+    assert bench.store.manifest.digest == bench.store.state.identity
+    bench.feed(V2, 512)
+    assert slot_log(bench)[0][0] == ERASE
+
+
+def test_a_refused_image_costs_no_erase_and_is_remembered():
+    other = running()
+    for image, number in ((Image("relabelled"), reject.ROLLBACK), (V2, reject.BAD_SIGNATURE)):
+        bench = running()
+        data = bytearray(image.data)
+        if number == reject.BAD_SIGNATURE:
+            data[100] ^= 1
+        image = Image(image.name)
+        image.data = bytes(data)
+        bench.flash.power_on()
+        assert refusal(bench.download, image) == number
+        assert slot_log(bench) == []
+        bench.store.reject(number)
+        assert (state(bench), bench.store.state.reason) == (states.REJECTED, number)
+        assert bench.store.rejected_before(image.offer())
+        assert not bench.store.rejected_before(V3.offer())
+        cut(bench)
+        assert bench.store.rejected_before(image.offer()) and bench.handover.slot == 0
+        bench.store.forget_rejected()
+        assert not bench.store.rejected_before(image.offer())
+    other.update(V2)  # the same offer, honest
+
+
+def test_an_image_that_expires_is_judged_by_the_board_s_clock():
+    image = Image("expiring")
+    bench = running()
+    for time, unchecked in ((None, ["expiry"]), (999, [])):
+        bench.utc = lambda time=time: time
+        bench.power_on()
+        assert bench.download(image) == COMPLETE
+        assert bench.store.manifest.unchecked == unchecked
+        bench.store.cancel()
+    bench.utc = lambda: 1000
+    bench.power_on()
+    assert refusal(bench.download, image) == reject.EXPIRED
+    # What was taken in time boots for ever.
+    bench.utc = lambda: 999
+    bench.power_on()
+    bench.download(image)
+    bench.verify()
+    bench.store.install()
+    bench.utc = lambda: 1001
+    assert bench.power_on(boot.RESET).trial
+    bench.store.accept()
+    assert bench.power_on().slot == 1
+
+
+def test_a_header_that_differs_is_refused():
+    bench = running()
+    image = Image("v2")
+    image.file_version = 0x00030000
+    assert refusal(bench.download, image) == reject.HEADER_MISMATCH
+
+
+# rule: offer-size
+def test_too_large_is_told_from_the_header_alone():
+    bench = running(slot_units=1)
+    assert refusal(bench.download, LONG) == reject.TOO_LARGE
+    bench = running(slot_units=4)
+    assert bench.download(LONG) == COMPLETE
+
+
+def test_an_image_of_no_bytes_is_refused():
+    bench = running()
+    bench.store.start(V2.offer())
+    assert refusal(bench.store.describe, V2, FILE_HEADER, 0) == reject.SIZE_MISMATCH
+    assert refusal(bench.store.describe, V2, 256, 1000) == reject.SIZE_MISMATCH
+
+
+def test_more_bytes_than_announced_are_refused_whole():
+    for begin in (0, 100, V2.head_length, 600):
+        bench = running()
+        bench.store.start(V2.offer())
+        bench.store.describe(V2, FILE_HEADER, len(V2.data))
+        if begin:
+            bench.store.write(V2.data, 0, begin)
+        before = bench.store.position
+        data = V2.data + b"?"
+        assert refusal(bench.store.write, data, begin, len(data) - begin) == reject.SIZE_MISMATCH
+        assert bench.store.position == before
+        assert bench.feed(V2) == COMPLETE
+        assert refusal(bench.store.write, b"?", 0, 1) == reject.SIZE_MISMATCH
+        bench.verify()
+
+
+def test_an_image_that_ends_within_its_head_is_refused():
+    bench = running()
+    bench.store.start(V2.offer())
+    bench.store.describe(V2, FILE_HEADER, 200)
+    assert refusal(bench.store.write, V2.data, 0, 200) == reject.MALFORMED_ENVELOPE
+
+
+def test_a_tiny_image_that_fits_the_head():
+    for block in (1, 63, 400):
+        bench = running()
+        assert bench.download(TINY, block=block) == COMPLETE
+        cut(bench)
+        assert bench.store.resume() == FILE_HEADER + len(TINY.data) and bench.store.complete
+        bench.verify()
+        bench.store.install()
+        assert bench.power_on(boot.RESET).trial
+        bench.store.accept()
+        assert bench.slot_bytes(1, len(TINY.data)) == TINY.data
+
+
+def test_the_rest_of_an_image_may_come_at_once():
+    for begin in (1, 100, V2.head_length - 1, V2.head_length, 600):
+        bench = running()
+        bench.store.start(V2.offer())
+        bench.store.describe(V2, FILE_HEADER, len(V2.data))
+        bench.store.write(V2.data, 0, begin)
+        assert bench.store.write(V2.data, begin, len(V2.data) - begin) == COMPLETE
+        assert bench.slot_bytes(1, len(V2.data)) == V2.data
+
+
+def test_an_empty_write_changes_nothing():
+    bench = running()
+    bench.store.start(V2.offer())
+    bench.store.describe(V2, FILE_HEADER, len(V2.data))
+    for until in (0, 100, 500, len(V2.data)):
+        bench.feed(V2, until)
+        log = list(bench.flash.log)
+        assert bench.store.write(b"", 0, 0) == WRITTEN
+        assert bench.flash.log == log
+
+
+def test_until_boundary_ends_blocks_at_erase_units():
+    bench = running()
+    assert bench.store.until_boundary(0) == 0xFFFF
+    bench.store.start(V2.offer())
+    assert bench.store.position == 0
+    bench.store.describe(V2, FILE_HEADER, len(V2.data))
+    assert bench.store.until_boundary(FILE_HEADER) == 1024
+    assert bench.store.until_boundary(FILE_HEADER + 1023) == 1
+    assert bench.store.until_boundary(FILE_HEADER + 1024) == 1024
+
+
+def test_a_failure_of_the_slot_s_flash_ends_the_download_and_not_the_device():
+    for failure in (5, -5):
+        bench = Bench(make_flash=Failing).at_factory()
+        bench.power_on()
+        bench.store.start(V2.offer())
+        bench.flash.failure = failure
+        bench.flash.first = bench.journal_units
+        raises(FlashError, bench.feed, V2)
+        bench.store.reject(reject.FLASH_FAILED)
+        assert (state(bench), bench.store.state.reason) == (states.REJECTED, reject.FLASH_FAILED)
+        assert bench.power_on().slot == 0
+
+
+def test_the_hook_is_called_between_the_steps_of_a_signature_check():
+    bench = running()
+    calls = []
+    old = bench.store
+    store = FirmwareStore(old._journal._area, old.slots, old.device, hook=lambda: calls.append(1))
+    assert store.load()
+    store.running = 0
+    store.start(V2.offer())
+    store.describe(V2, FILE_HEADER, len(V2.data))
+    # The bench's memory of signatures is not in force here.
+    assert store.write(V2.data, 0, V2.head_length) == WRITTEN
+    assert len(calls) > 2
+
+
+def test_only_the_acceptance_asks_for_room_for_progress():
+    bench = running()
+    commit = bench.store._journal.commit
+    rooms = []
+
+    def noting(state, room=0):
+        rooms.append(room)
+        return commit(state, room)
+
+    bench.store._journal.commit = noting
+    bench.store.start(V2.offer())
+    bench.feed(V2, 512)
+    bench.store.hold(True)
+    bench.store.cancel()
+    assert rooms == [0, bench.slot_units, 0, 0]
+
+
+def test_where_an_image_may_lie_in_its_file_and_how_long_it_may_be():
+    bench = running()
+    bench.store.start(V2.offer())
+    size = bench.store.slots[1].size
+    for offset, length in ((0, 100), (255, 100), (FILE_HEADER, 1), (FILE_HEADER, size)):
+        bench.store.describe(V2, offset, length)
+        assert bench.store.position == offset and bench.store.image_known
+    assert refusal(bench.store.describe, V2, -1, 100) == reject.SIZE_MISMATCH
+    assert refusal(bench.store.describe, V2, FILE_HEADER, size + 1) == reject.TOO_LARGE
+
+
+def test_an_image_without_its_file_s_header_is_refused():
+    # Without one the rules of the offer would be left out.
+    bench = running()
+    bench.store.start(V2.offer())
+    bench.store.describe(None, FILE_HEADER, len(V2.data))
+    raises(ValueError, bench.store.write, V2.data, 0, 400)
+    assert not bench.store.state.accepted
