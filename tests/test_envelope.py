@@ -18,8 +18,9 @@ from firmware_agent.trust.anchors import ALL_USAGES, ANCHORS, FIRMWARE, Anchor, 
 from firmware_agent.trust.verifier import SlotVerifier
 from tests import make_envelope_vectors as vectors
 from tests.portable import envelope_vectors
-from tests.portable.test_acceptance import Slot, device, steps_until_done
+from tests.portable.test_acceptance import device
 from tests.portable.test_manifest import Around
+from tests.portable.test_slot_verifier import Slot, steps_until_done
 from tools import envelope
 
 ROOT = Path(__file__).resolve().parent.parent

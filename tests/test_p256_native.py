@@ -24,7 +24,7 @@ from tests.portable import p256_choices
 choice = p256_choices.pinning if {pinned!r} else p256_choices.choosing
 verify = choice(p256_native)
 calls = []
-assert verify(*p256_choices.test_p256.SAMPLE, lambda: calls.append(1))
+assert verify(*p256_choices.p256_signatures.SAMPLE, lambda: calls.append(1))
 print(p256_choices.run_tests_of_p256(verify, {hook_calls}), len(calls))
 """
 
@@ -48,7 +48,7 @@ import sys
 sys.path[:0] = {paths!r}
 import p256_native
 from tests.portable import p256_choices
-from tests.portable.test_p256 import NIST, SAMPLE, TEST
+from tests.portable.p256_signatures import NIST, SAMPLE, TEST
 table = p256_choices.table_of(SAMPLE[0])
 for key, digest, signature in (SAMPLE, TEST) + NIST:
     print(p256_native.verify(key, digest, signature, None, table))

@@ -388,31 +388,31 @@ BUGS = [
         VERIFIER,
         "self._hash.digest() != self._manifest.image_digest",
         "False",
-        "test_acceptance.test_slot_with_one_wrong_bit_is_refused",
+        "test_slot_verifier.test_slot_with_one_wrong_bit_is_refused",
     ),
     (
         VERIFIER,
         "            self._check_head()\n",
         "",
-        "test_acceptance.test_slot_with_another_head_is_refused",
+        "test_slot_verifier.test_slot_with_another_head_is_refused",
     ),
     (
         VERIFIER,
         "            or stored.signature != manifest.signature\n",
         "",
-        "test_acceptance.test_slot_with_another_head_is_refused",
+        "test_slot_verifier.test_slot_with_another_head_is_refused",
     ),
     (
         VERIFIER,
         "            or stored.declared_digest != manifest.declared_digest\n",
         "",
-        "test_acceptance.test_slot_with_another_head_is_refused",
+        "test_slot_verifier.test_slot_with_another_head_is_refused",
     ),
     (
         VERIFIER,
         "            or stored.payload_length != manifest.payload_length\n",
         "",
-        "test_acceptance.test_slot_with_another_head_is_refused",
+        "test_slot_verifier.test_slot_with_another_head_is_refused",
     ),
     # The envelope and the manifest.
     (

@@ -9,7 +9,7 @@ from firmware_agent.protocol import session as ss
 from firmware_agent.protocol import states
 from tests.hub.fake_device import FakeDevice
 from tests.portable.scripted import Identity, Rig
-from tests.portable.test_specific_file import CONFIGURATION, CONTENTS, FILE, VERSION, asking, file_of
+from tests.portable.specific_file import CONFIGURATION, CONTENTS, FILE, VERSION, asking, file_of
 from tools.hub.han_frame import HanFrame
 from tools.hub.images import UnusableImage
 from tools.hub.session import HubSession

@@ -3,7 +3,7 @@
 from hashlib import sha256
 
 from firmware_agent.trust import p256, signature
-from tests.portable import test_p256
+from tests.portable import p256_signatures, test_p256
 
 COLUMNS = 43
 _tables = {}
@@ -17,7 +17,7 @@ def table_of(key):
     key = bytes(key)
     if key not in _tables:
         points = (p256._number(key, 1), p256._number(key, 33))
-        table = key + comb(test_p256.G) + comb(points)
+        table = key + comb(p256_signatures.G) + comb(points)
         _tables[key] = table + sha256(table).digest()
     return _tables[key]
 
@@ -53,7 +53,7 @@ def pinning(native=None):
     """A ``verify`` that pins each call's key before; a key that is no point meets the table of another."""
 
     def verify(key, digest, signed, hook=None):
-        signature.choose(native, table_of(key if is_point(key) else test_p256.SAMPLE[0]))
+        signature.choose(native, table_of(key if is_point(key) else p256_signatures.SAMPLE[0]))
         try:
             return signature.verify(key, digest, signed, hook)
         finally:

@@ -21,6 +21,7 @@ OLD, NEW = 0x00010000, 0x00020000
 HOUR = 3600 * 1000
 NOW = 0x2F000000  # a UTC time, seconds
 FOREVER = 0xFFFFFFFF
+ANY, ANY_VERSION = 0xFFFF, 0xFFFFFFFF  # in an Upgrade End Response: whatever image it is
 
 
 class Identity:

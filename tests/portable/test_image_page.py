@@ -1,12 +1,12 @@
-"""Image Page Requests: blocks in any order, holes filled by Image Block Requests, servers without pages."""
+"""Image Page Requests: blocks in any order, holes filled by Image Block Requests."""
 
 from binascii import unhexlify
 
 from firmware_agent.protocol import session as ss
 from firmware_agent.protocol import states
+from tests.portable.page_server import blocks_of, rig_with_pages, send
 from tests.portable.scripted import (
     BLOCK_REQUEST,
-    HOUR,
     IMAGE,
     NEW,
     OLD,
@@ -16,31 +16,9 @@ from tests.portable.scripted import (
     Rig,
     block,
     block_status,
-    default_response,
     notify,
     offer,
-    wait_for_data,
 )
-
-PAGE = 300
-STEP = 50
-
-
-def rig_with_pages(**settings):
-    """A download by pages has begun; the first page request is out."""
-    named = {"page_size": PAGE, "max_data_size": STEP}
-    named.update(settings)
-    return Rig(**named).downloading()
-
-
-def blocks_of(request, step=STEP):
-    """(offset, data) of each block that answers a page request."""
-    end = request.offset + request.page[0]
-    return [(at, IMAGE[at : min(at + step, end)]) for at in range(request.offset, end, step)]
-
-
-def send(rig, offset, data):
-    rig.hear(block(offset, data))
 
 
 def serve(rig, lost=()):
@@ -62,9 +40,6 @@ def serve(rig, lost=()):
         if not rig.asked and rig.state == states.DOWNLOADING:
             rig.pass_time(rig.client.poll_timeout())
     return served
-
-
-# The plain way
 
 
 def test_whole_file_by_pages():
@@ -134,9 +109,6 @@ def test_any_block_size_of_the_server():
             for offset, data in blocks_of(rig.take(), step):
                 send(rig, offset, data)
         assert bytes(rig.file) == IMAGE
-
-
-# Holes
 
 
 # rule: page-holes
@@ -264,9 +236,6 @@ def test_store_that_begins_again_gets_nothing_of_an_old_page():
     assert bytes(rig.file) == IMAGE[:100]
 
 
-# Blocks that are none of the page
-
-
 def test_foreign_and_useless_blocks_are_ignored_and_do_not_prolong_the_wait():
     for frame in (
         block(300, IMAGE[300:350]),
@@ -330,186 +299,3 @@ def test_zero_length_blocks_for_ever_end_in_block_requests():
         rig.pass_time(50)
     assert rig.state == states.IDLE and rig.client.base == ss.DOWNLOAD
     assert [request.command for request in rig.asked] == [PAGE_REQUEST] + 9 * [BLOCK_REQUEST]
-
-
-# Servers without pages
-
-
-def test_refused_page_is_the_last_one():
-    for status in (0x81, 0x80, 0x01, 0x7E):
-        rig = rig_with_pages()
-        rig.take()
-        rig.hear(default_response(PAGE_REQUEST, status))
-        while rig.asked:
-            assert rig.answer().command == BLOCK_REQUEST
-        assert bytes(rig.file) == IMAGE
-        rig.client.refused(0x96)
-        rig.send()
-        rig.asked.clear()
-        rig.hear(default_response(6, 0))
-        rig.hear(notify())
-        rig.take()
-        rig.file[:] = b""
-        rig.hear(offer(0x00030000))
-        assert rig.take().command == BLOCK_REQUEST, "for good"
-
-
-def test_default_response_that_says_success_is_no_refusal():
-    rig = rig_with_pages()
-    request = rig.take()
-    rig.hear(default_response(PAGE_REQUEST, 0))
-    rig.hear(default_response(BLOCK_REQUEST, 0x81))
-    assert rig.client.ignored == 2 and rig.quiet()
-    for offset, data in blocks_of(request):
-        send(rig, offset, data)
-    assert rig.take().command == PAGE_REQUEST
-
-
-def test_blocks_after_a_refused_page_are_as_large_as_ever():
-    rig = rig_with_pages(max_data_size=63)
-    rig.take()
-    rig.hear(default_response(PAGE_REQUEST, 0x81))
-    assert [rig.answer().size for _ in range(15)] == 15 * [63]
-
-
-def test_silence_to_the_first_page_gives_pages_up():
-    rig = rig_with_pages(response_timeouts=(3000, 4500))
-    rig.take()
-    rig.pass_time(3000)
-    while rig.asked:
-        assert rig.answer().command == BLOCK_REQUEST
-    assert bytes(rig.file) == IMAGE
-
-
-def test_silence_to_a_later_page_is_a_lost_request():
-    rig = rig_with_pages()
-    for offset, data in blocks_of(rig.take()):
-        send(rig, offset, data)
-    assert rig.take().command == PAGE_REQUEST
-    rig.pass_time(3000)
-    for _ in range(6):
-        assert rig.answer().command == BLOCK_REQUEST
-    assert rig.take().command == PAGE_REQUEST
-
-
-def test_page_that_was_cut_by_a_lost_link_is_gone_on_with():
-    rig = rig_with_pages()
-    rig.take()
-    send(rig, 0, IMAGE[:50])
-    send(rig, 100, IMAGE[100:150])
-    rig.client.rejoined()
-    rig.send()
-    request = rig.take()
-    assert request.command == BLOCK_REQUEST and request.offset == 50 and request.size == 50
-
-
-def test_page_that_a_lost_link_swallowed_is_asked_for_again():
-    rig = rig_with_pages()
-    rig.take()
-    for _ in range(3):
-        rig.client.rejoined()
-        rig.send()
-        assert rig.take().command == PAGE_REQUEST
-    rig.pass_time(3000)
-    assert rig.take().command == BLOCK_REQUEST
-
-
-def test_lost_block_requests_for_a_hole_end_in_back_off():
-    for after_the_link in (False, True):
-        rig = rig_with_pages(block_tries=4, response_timeouts=(3000,))
-        rig.take()
-        send(rig, 0, IMAGE[:50])
-        if after_the_link:
-            rig.client.rejoined()
-            rig.send()
-        else:
-            send(rig, 250, IMAGE[250:300])
-        rig.pass_time(4 * 3000 - 1)
-        assert [request.offset for request in rig.asked] == 4 * [50]
-        rig.pass_time(1)
-        assert rig.state == states.IDLE and rig.client.base == ss.DOWNLOAD
-
-
-# Pace
-
-
-def test_spacing_is_not_less_than_the_minimum_block_period():
-    for period, spacing in ((0, 50), (49, 50), (51, 51), (0xFFFE, 0xFFFE)):
-        rig = rig_with_pages(response_spacing=50, minimum_block_period=period)
-        assert rig.take().page == (PAGE, spacing)
-
-
-def test_next_page_waits_for_the_minimum_block_period():
-    rig = rig_with_pages(minimum_block_period=700)
-    for offset, data in blocks_of(rig.take()):
-        rig.pass_time(700)
-        send(rig, offset, data)
-    rig.pass_time(699)
-    assert rig.quiet()
-    rig.pass_time(1)
-    assert rig.take().command == PAGE_REQUEST
-
-
-def test_wait_for_data_in_answer_to_a_page():
-    rig = rig_with_pages()
-    rig.take()
-    rig.hear(wait_for_data(0, 60))
-    rig.pass_time(59999)
-    assert rig.quiet()
-    rig.pass_time(1)
-    request = rig.take()
-    assert request.command == PAGE_REQUEST and request.offset == 0
-    for offset, data in blocks_of(request):
-        send(rig, offset, data)
-    assert bytes(rig.file) == IMAGE[:300]
-
-
-def test_wait_for_data_in_the_middle_of_a_page():
-    rig = rig_with_pages()
-    rig.take()
-    send(rig, 0, IMAGE[:50])
-    send(rig, 200, IMAGE[200:250])
-    rig.hear(wait_for_data(0, 60, 1000))
-    rig.pass_time(59999)
-    assert rig.quiet()
-    rig.pass_time(1)
-    request = rig.take()
-    assert request.command == BLOCK_REQUEST and request.offset == 50
-
-
-def test_wait_for_data_shows_that_the_server_has_pages():
-    rig = rig_with_pages()
-    rig.take()
-    rig.hear(wait_for_data(0, 60))
-    rig.pass_time(60000 + 3000)
-    rig.asked.clear()
-    rig.hear(block_status(0x95))
-    rig.pass_time(30000)
-    rig.take()
-    rig.hear(offer())
-    assert rig.take().command == PAGE_REQUEST
-
-
-def test_notify_in_a_page_leads_to_a_query_after_it():
-    rig = rig_with_pages()
-    answers = blocks_of(rig.take())
-    send(rig, answers[0][0], answers[0][1])
-    rig.hear(notify())
-    for offset, data in answers[1:]:
-        assert rig.quiet(), "never two requests outstanding"
-        send(rig, offset, data)
-    assert rig.take().command == QUERY
-    rig.on_offer = "go on"
-    rig.hear(offer())
-    request = rig.take()
-    assert request.command == PAGE_REQUEST and request.offset == 300
-
-
-def test_abort_in_a_page_keeps_progress():
-    rig = rig_with_pages()
-    rig.take()
-    send(rig, 0, IMAGE[:50])
-    rig.hear(block_status(0x95))
-    assert rig.state == states.IDLE and rig.client.base == ss.DOWNLOAD
-    rig.pass_time(HOUR)
-    assert bytes(rig.file) == IMAGE[:50]

@@ -7,124 +7,30 @@ by tests/portable/p256_choices.py, in the place of ``verify``.
 
 from firmware_agent.trust import p256
 from firmware_agent.trust.p256 import verify
+from tests.portable.p256_signatures import (
+    DUPLICATION_204,
+    INFINITY_169,
+    LARGE_X_115,
+    MESSAGE_123400,
+    MINUS_G,
+    NIST,
+    R_TOO_LARGE_116,
+    SAMPLE,
+    SHARED_X_SIGNATURES,
+    SMALL_R_AND_S_120,
+    SMALL_X,
+    SMALL_Y,
+    TEST,
+    TWICE_G_X,
+    G,
+    N,
+    P,
+    made_of,
+    number,
+)
 
 # More calls of the hook than this: 256 doublings, and some.
 HOOK_CALLS = 250
-
-P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
-N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-G = (
-    0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
-    0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
-)
-MINUS_G = (G[0], P - G[1])
-TWICE_G_X = 0x7CF27B188D034F7E8A52380304B51AC3C08969E277F21B35A60B48FC47669978
-# Points of the curve of which one coordinate still fits 32 bytes after p is added.
-SMALL_X = (5, 0x459243B9AA581806FE913BCE99817ADE11CA503C64D9A3C533415C083248FBCC)
-
-SMALL_Y = (0xD7325D7646CD60D80A92738CEB345F844CFFAF35841022CAB176F692DE8DE1D7, 5)
-
-
-def triple(key, digest, signature):
-    return bytes.fromhex(key), bytes.fromhex(digest), bytes.fromhex(signature)
-
-
-def number(value):
-    return value.to_bytes(32, "big")
-
-
-def made_of(point, e, r, s):
-    """The three arguments of ``verify`` from numbers below 2^256."""
-    return b"\x04" + number(point[0]) + number(point[1]), number(e), number(r) + number(s)
-
-
-# RFC 6979 A.2.5, SHA-256, messages "sample" and "test".
-RFC_KEY = (
-    "0460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"
-    "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299"
-)
-SAMPLE = triple(
-    RFC_KEY,
-    "af2bdbe1aa9b6ec1e2ade1d694f41fc71a831d0268e9891562113d8a62add1bf",
-    "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
-    "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8",
-)
-TEST = triple(
-    RFC_KEY,
-    "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-    "f1abb023518351cd71d881567b1ea663ed3efcf6c5132b354f28d3b0b7d38367"
-    "019f4113742a2b14bd25926b49c649155f267e60d3814b4c0cc84250e46f0083",
-)
-# The three that pass in NIST's CAVP SigVer.rsp, [P-256,SHA-256].
-NIST = (
-    triple(
-        "04e424dc61d4bb3cb7ef4344a7f8957a0c5134e16f7a67c074f82e6e12f49abf3c"
-        "970eed7aa2bc48651545949de1dddaf0127e5965ac85d1243d6f60e7dfaee927",
-        "d1b8ef21eb4182ee270638061063a3f3c16c114e33937f69fb232cc833965a94",
-        "bf96b99aa49c705c910be33142017c642ff540c76349b9dab72f981fd9347f4f"
-        "17c55095819089c2e03b9cd415abdf12444e323075d98f31920b9e0f57ec871c",
-    ),
-    triple(
-        "04e0fc6a6f50e1c57475673ee54e3a57f9a49f3328e743bf52f335e3eeaa3d2864"
-        "7f59d689c91e463607d9194d99faf316e25432870816dde63f5d4b373f12f22a",
-        "b9336a8d1f3e8ede001d19f41320bc7672d772a3d2cb0e435fff3c27d6804a2c",
-        "1d75830cd36f4c9aa181b2c4221e87f176b7f05b7c87824e82e396c88315c407"
-        "cb2acb01dac96efc53a32d4a0d85d0c2e48955214783ecf50a4f0414a319c05a",
-    ),
-    triple(
-        "042d98ea01f754d34bbc3003df5050200abf445ec728556d7ed7d5c54c55552b6d"
-        "9b52672742d637a32add056dfd6d8792f2a33c2e69dafabea09b960bc61e230a",
-        "41007876926a20f821d72d9c6f2c9dae6c03954123ea6e6939d7e6e669438891",
-        "06108e525f845d0155bf60193222b3219c98e3d49424c2fb2a0987f825c17959"
-        "62b5cdd591e5b507e560167ba8f6f7cda74673eb315680cb89ccbc4eec477dce",
-    ),
-)
-# Of Wycheproof's ecdsa_secp256r1_sha256_p1363_test.json, by tcId; all sign the message "123400".
-MESSAGE_123400 = "bb5a52f42f9c9261ed4361f59422a1e30036e7c32b270c8807a419feca605023"
-LARGE_X_KEY = (
-    "040ad99500288d466940031d72a9f5445a4d43784640855bf0a69874d2de5fe103"
-    "c5011e6ef2c42dcd50d5d3d29f99ae6eba2c80c9244f4c5422f0979ff0c3ba5e"
-)
-LARGE_X_115 = triple(
-    LARGE_X_KEY,
-    MESSAGE_123400,
-    "000000000000000000000000000000004319055358e8617b0c46353d039cdaab"
-    "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc63254e",
-)
-R_TOO_LARGE_116 = triple(
-    LARGE_X_KEY,
-    MESSAGE_123400,
-    "ffffffff00000001000000000000000000000000fffffffffffffffffffffffc"
-    "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc63254e",
-)
-SMALL_R_AND_S_120 = triple(
-    "04a71af64de5126a4a4e02b7922d66ce9415ce88a4c9d25514d91082c8725ac957"
-    "5d47723c8fbe580bb369fec9c2665d8e30a435b9932645482e7c9f11e872296b",
-    MESSAGE_123400,
-    "0000000000000000000000000000000000000000000000000000000000000005"
-    "0000000000000000000000000000000000000000000000000000000000000001",
-)
-INFINITY_169 = triple(
-    "04b533d4695dd5b8c5e07757e55e6e516f7e2c88fa0239e23f60e8ec07dd70f287"
-    "1b134ee58cc583278456863f33c3a85d881f7d4a39850143e29d4eaf009afe47",
-    MESSAGE_123400,
-    "7fffffff800000007fffffffffffffffde737d56d38bcf4279dce5617e3192a8"
-    "555555550000000055555555555555553ef7a8e48d07df81a693439654210c70",
-)
-DUPLICATION_204 = triple(
-    "045b812fd521aafa69835a849cce6fbdeb6983b442d2444fe70e134c027fc46963"
-    "838a40f2a36092e9004e92d8d940cf5638550ce672ce8b8d4e15eba5499249e9",
-    MESSAGE_123400,
-    "6f2347cab7dd76858fe0555ac3bc99048c4aacafdfb6bcbe05ea6c42c4934569"
-    "bb726660235793aa9957a61e76e00c2c435109cf9a15dd624d53f4301047856b",
-)
-# tcId 221 to 224: two signatures under G as the key, the same two under -G.
-SHARED_X_SIGNATURES = (
-    "bb5a52f42f9c9261ed4361f59422a1e30036e7c32b270c8807a419feca605023"
-    "249249246db6db6ddb6db6db6db6db6dad4591868595a8ee6bf5f864ff7be0c2",
-    "44a5ad0ad0636d9f12bc9e0a6bdd5e1cbcb012ea7bf091fcec15b0c43202d52e"
-    "249249246db6db6ddb6db6db6db6db6dad4591868595a8ee6bf5f864ff7be0c2",
-)
 
 
 def seeded(*changes):

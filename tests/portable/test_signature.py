@@ -1,8 +1,8 @@
 """The choice of a verifier, and the pinned key's one. Native code: tests/test_p256_native.py."""
 
 from firmware_agent.trust import p256, p256_pinned, signature
-from tests.portable import p256_choices, test_p256
-from tests.portable.test_p256 import NIST, SAMPLE, TEST, number
+from tests.portable import p256_choices
+from tests.portable.p256_signatures import NIST, SAMPLE, TEST, TWICE_G_X, G, number
 
 HEAP = "2m"
 TABLE = p256_choices.table_of(SAMPLE[0])
@@ -71,8 +71,8 @@ def test_another_key_is_p256_s():
 
 def test_crafted_scalars_that_the_comb_cannot_add_are_p256_s():
     # Q = G: both tables hold the same points, and u1 = u2 names the same one in the first column.
-    key = b"\x04" + number(test_p256.G[0]) + number(test_p256.G[1])
-    r = test_p256.TWICE_G_X
+    key = b"\x04" + number(G[0]) + number(G[1])
+    r = TWICE_G_X
     with Counted() as plain:
         signature.choose(table=p256_choices.table_of(key))
         assert signature.verify(key, number(r), number(r) + number(r)) is True

@@ -20,9 +20,6 @@ from tests.portable.scripted import (
     offer,
 )
 
-DAY = 24 * HOUR
-
-
 # Image Notify
 
 

@@ -1,8 +1,10 @@
-"""The end of an upgrade: Upgrade End, hold, countdown, and reports of failures."""
+"""The end of an upgrade: what the answer to Upgrade End says, whom it concerns, and none at all."""
 
 from firmware_agent.protocol import session as ss
 from firmware_agent.protocol import states
 from tests.portable.scripted import (
+    ANY,
+    ANY_VERSION,
     END,
     FOREVER,
     HOUR,
@@ -19,10 +21,7 @@ from tests.portable.scripted import (
     offer,
 )
 
-ANY_VERSION = 0xFFFFFFFF
-ANY = 0xFFFF
 INVALID_IMAGE = b"\x10\x04\x0b\x07\x96"
-NOT_AUTHORIZED = b"\x10\x04\x0b\x07\x7e"
 
 
 def answered(frame, **where):
@@ -31,9 +30,6 @@ def answered(frame, **where):
     rig.take()
     rig.hear(frame, **where)
     return rig
-
-
-# What the times say
 
 
 # rule: end-now
@@ -124,9 +120,6 @@ def test_countdown_turned_into_a_hold_does_not_fall_due():
     assert rig.state == states.WAITING
 
 
-# Whom they concern
-
-
 # rule: end-ids
 def test_wildcards_concern_this_image():
     for response in (
@@ -203,9 +196,6 @@ def test_response_while_a_query_is_between_is_heard():
         assert rig.state == state and rig.quiet()
 
 
-# No answer
-
-
 # rule: end-unanswered, hub-end-once
 def test_unanswered_three_times_applies_by_policy_0():
     """Hubs answer Upgrade End once a session: what gets lost on the way is never said again."""
@@ -268,66 +258,6 @@ def test_silence_in_a_default_response_is_no_answer():
     assert rig.state == states.ENDING and rig.client.ignored == 2
 
 
-# Failures
-
-
-# rule: hub-end-failure
-def test_never_applies_after_a_failure_even_if_told_apply_now():
-    """zigpy answers an Upgrade End Request with status 0x96 by an Upgrade End Response, time 0."""
-    rig = Rig().reporting(0x96)
-    assert rig.take().status == 0x96
-    rig.hear(end_response(0, 0))
-    assert rig.state == states.IDLE and ss.REFUSED in rig.actions and rig.quiet()
-    rig.hear(end_response(0, 0))
-    assert rig.state == states.IDLE and rig.take_reply()[12:] == INVALID_IMAGE
-    rig.pass_time(HOUR)
-    assert rig.state == states.IDLE
-
-
-# rule: hub-end-failure-told
-def test_failure_is_reported_until_a_default_response_comes():
-    """herdsman, and the standard."""
-    for status in (0, 0x01):
-        rig = Rig().reporting(0x95)
-        assert rig.take().status == 0x95
-        rig.hear(default_response(END, status))
-        assert rig.state == states.IDLE and ss.REFUSED in rig.actions and rig.quiet()
-
-
-def test_failure_that_nobody_wants_to_hear():
-    rig = Rig(end_tries=3).reporting()
-    rig.pass_time(14000)
-    assert [request.status for request in rig.asked] == [0x96, 0x96, 0x96]
-    assert rig.state == states.IDLE and rig.actions.count(ss.REFUSED) == 1
-
-
-def test_refused_after_verification_reports_the_image():
-    rig = Rig().verifying()
-    rig.client.refused(0x96)
-    rig.send()
-    request = rig.take()
-    assert request.command == END and request.status == 0x96
-    assert rig.client.downloaded_file_version() == 0xFFFFFFFF
-
-
-def test_success_after_an_earlier_failure_is_reported_as_success():
-    rig = Rig().reporting(0x96)
-    rig.take()
-    rig.hear(default_response(END, 0))
-    rig.hear(notify())
-    rig.take()
-    rig.file[:] = b""
-    rig.hear(offer(0x00030000))
-    while rig.asked:
-        rig.answer(version=0x00030000)
-    rig.client.end.verified(False)
-    rig.send()
-    assert rig.take().status == 0
-
-
-# A file of several
-
-
 # rule: end-more
 def test_file_of_several_asks_for_the_next_one():
     """REQUIRE_MORE_IMAGE: herdsman and the standard answer it by a Default Response, zigpy by "apply now"."""
@@ -365,70 +295,6 @@ def test_nothing_applies_a_file_of_several():
     rig.asked.clear()
     rig.hear(end_response(0, 0))
     assert rig.take_reply()[12:] == INVALID_IMAGE and rig.state != states.ACTIVATING
-
-
-# Activation by an event outside the cluster
-
-
-def outside():
-    return Rig(upgrade_activation_policy=1, end_tries=3)
-
-
-# rule: end-outside-refused
-def test_no_server_may_say_when_if_only_an_event_outside_may():
-    for current, upgrade in ((0, 0), (0, 9), (NOW, NOW), (NOW, NOW + 9), (NOW, NOW - 1)):
-        rig = outside().ending()
-        rig.take()
-        rig.hear(end_response(current, upgrade))
-        assert rig.state == states.WAITING and rig.take_reply()[12:] == NOT_AUTHORIZED
-        rig.hear(end_response(current, upgrade, ANY_VERSION, ANY, ANY), broadcast=True)
-        assert rig.state == states.WAITING and rig.quiet(), "never to a broadcast"
-
-
-# rule: end-outside
-def test_hold_for_an_event_outside_is_what_the_server_may_say():
-    """GBCS: all wildcards, wait for CS06."""
-    rig = outside().ending()
-    rig.take()
-    rig.hear(end_response(FOREVER, FOREVER, ANY_VERSION, ANY, ANY))
-    assert rig.state == states.WAITING and rig.quiet() and rig.client.upgrade_status() == 6
-    rig.pass_time(HOUR)
-    assert rig.take().command == END, "it is asked once an hour what it thinks"
-
-
-# rule: end-outside
-def test_event_outside_activates():
-    for rig in (outside().waiting(), outside().ending()):
-        rig.asked.clear()
-        assert rig.client.end.activate()
-        assert rig.state == states.ACTIVATING and rig.quiet()
-        rig.hear(end_response(NOW, FOREVER))
-        rig.hear(end_response(0, 100))
-        assert rig.state == states.ACTIVATING, "no server takes it back"
-        assert rig.take_reply()[12:] == NOT_AUTHORIZED
-
-
-def test_event_outside_does_not_count_without_a_verified_image_or_by_the_other_policy():
-    for rig in (
-        outside(),
-        outside().downloading(),
-        outside().verifying(),
-        outside().reporting(),
-        Rig().waiting(),
-    ):
-        before = rig.state
-        assert not rig.client.end.activate() and rig.state == before
-
-
-# rule: end-outside-silence
-def test_silence_never_activates_if_only_an_event_outside_may():
-    rig = outside().ending()
-    rig.pass_time(100 * HOUR)
-    assert rig.state in (states.WAITING, states.ENDING)
-    assert max(gaps([request.time for request in rig.asked[3:]])) <= HOUR + 14000
-
-
-# Notify in between
 
 
 def test_notify_while_ending_leads_to_a_query_once_answered_or_timed_out():

@@ -5,7 +5,7 @@ import sys
 from boards.common import verifier
 from firmware_agent.trust import p256, signature
 from tests.portable import p256_choices
-from tests.portable.test_p256 import NIST, SAMPLE, TEST
+from tests.portable.p256_signatures import NIST, SAMPLE, TEST
 
 
 class Module:

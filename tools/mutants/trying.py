@@ -45,6 +45,7 @@ _ALL = (
     "test_boot_download",
     "test_boot_recovery",
     "test_app_settings",
+    "test_app_settings_cuts",
     "test_anchor_rotation",
     "test_activation",
     "test_block_path",
