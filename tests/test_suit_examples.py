@@ -9,7 +9,7 @@ import json
 
 import cbor2
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from firmware_agent import reject
@@ -154,7 +154,15 @@ def test_a_signature_without_key_id_is_outside_the_profile():
     assert len(key_id(SUIT_KEY)) == 8
 
 
+def tagged(value):
+    """Whether there is a tag anywhere in it."""
+    if isinstance(value, dict):
+        return any(map(tagged, [*value, *value.values()]))
+    return any(map(tagged, value)) if isinstance(value, list) else isinstance(value, cbor2.CBORTag)
+
+
 @given(mutated(list(EXAMPLES.values())) | st.binary(max_size=40))
+@example(b"\xd8\x6b\xc0\xa0")  # a date that is a map
 def test_a_damaged_example_is_read_as_cbor2_reads_it_or_refused(data):
     reader = cbor.Reader(data, 0, len(data))
     try:
@@ -162,7 +170,8 @@ def test_a_damaged_example_is_read_as_cbor2_reads_it_or_refused(data):
         reader.finish()
     except (Rejected, UnicodeDecodeError, TypeError):  # TypeError: a map's key that Python cannot hash
         return
-    if isinstance(ours, cbor2.CBORTag) and ours.tag == 107:
+    # A tag within may have a meaning for cbor2, as a date has, and then it reads more than tag and value.
+    if isinstance(ours, cbor2.CBORTag) and ours.tag == 107 and not tagged(ours.value):
         theirs = cbor2.loads(data)
         assert theirs.tag == 107 and theirs.value == ours.value
 
