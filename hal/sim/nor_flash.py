@@ -20,7 +20,10 @@ class NorFlash:
         self.write_size = write_size
         self.erased_value = erased_value
         self.program_once = program_once
-        self._blank = bytes([erased_value]) * min(erase_size, 256)
+        length = min(erase_size, 256)
+        while erase_size % length:
+            length -= 1
+        self._blank = bytes([erased_value]) * length  # an erase unit is some of these
         self.erases = 0
         self.programs = 0
         self.programmed_bytes = 0

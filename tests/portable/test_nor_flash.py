@@ -25,6 +25,14 @@ def test_sizes_that_do_not_divide_are_refused():
     raises(ValueError, NorFlash, blank(512), 256, 24)
 
 
+def test_an_erase_blanks_its_unit_and_no_other_byte_whatever_its_size():
+    for erase_size in (1, 8, 255, 256, 264, 384, 403, 528, 1024):
+        memory = bytearray(3 * erase_size)
+        flash = NorFlash(memory, erase_size, 1)
+        flash.ioctl(6, 1)
+        assert memory == bytes(erase_size) + b"\xff" * erase_size + bytes(erase_size), erase_size
+
+
 def test_a_second_program_is_refused_even_if_it_only_clears_bits():
     flash = NorFlash(blank(256), 256, 8)
     flash.writeblocks(0, b"\xf0" * 8, 0)
