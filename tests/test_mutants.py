@@ -1,13 +1,19 @@
 """The tool behind ``make mutants``: what it changes, how it judges, and that no survivor passes unargued."""
 
 import importlib
+import os
 import resource
+import signal
+import sys
 
 import pytest
+from click.testing import CliRunner
 
 from tools import layout
+from tools.mutants import __main__ as command
 from tools.mutants import arguments, making, trying
 from tools.mutants.making import Mutant
+from tools.seeded_bugs import Replaced
 
 SOURCE = '''
 """Page 1."""
@@ -101,6 +107,33 @@ def test_a_test_that_never_ends_is_stopped_and_its_mutant_killed():
     started = processor_time()
     assert trying.judge(endless, SLOT_WRITER, trying.JUDGES[0], 30) != trying.LIVES
     assert processor_time() - started < 10
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_tells_what_was_done(monkeypatch, number):
+    try_all = trying.try_all
+
+    def stopped_after_three(*settings):
+        for count, verdict in enumerate(try_all(*settings), 1):
+            yield verdict
+            if count == 3:
+                os.kill(os.getpid(), number)
+
+    def kills_all(path):
+        return trying.KILLED if isinstance(sys.meta_path[0], Replaced) else trying.LIVES
+
+    monkeypatch.setattr(trying, "try_all", stopped_after_three)
+    monkeypatch.setattr(trying, "pass_the_tests", kills_all)
+    monkeypatch.setattr(trying, "JUDGES", (kills_all,))
+    monkeypatch.setattr(trying, "warm", lambda: None)  # would take this process's modules away
+    monkeypatch.setattr(command, "_SAID_EVERY", 2)
+    result = CliRunner().invoke(command.main, [SLOT_WRITER, "--no-simulate"])
+    count = len(making.mutants(SLOT_WRITER))
+    # The fourth was being tried, and comes to its end.
+    assert result.exit_code == 1 and f"Error: stopped after 4 of {count} mutants" in result.output
+    assert "4 mutants, 4 killed by the tests, 0 by the simulator, 0 survivors" in result.output
+    assert f"2 of {count} mutants, 0 survivors" in result.stderr  # progress, although this is no terminal
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_a_survivor_needs_an_argument_and_an_argument_a_survivor():

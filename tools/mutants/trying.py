@@ -122,36 +122,38 @@ JUDGES = (pass_the_tests, pass_the_simulator)
 SECONDS = (_SECONDS, _SIMULATED_SECONDS)
 
 
-def try_all(mutants: list[Mutant], jobs: int, simulate: bool, done: Callable[[], None]) -> Iterator[Verdict]:
-    """A verdict on each; ``done`` is called after each."""
+def try_all(
+    mutants: list[Mutant], jobs: int, simulate: bool, stopped: Callable[[], bool]
+) -> Iterator[Verdict]:
+    """A verdict on each, survivors last. Once it is ``stopped`` no other one is begun."""
     survivors = []
-    for mutant, code in _forked(mutants, pass_the_tests, _SECONDS, jobs):
+    for mutant, code in _forked(mutants, pass_the_tests, _SECONDS, jobs, stopped):
         if code == LIVES:
             survivors.append(mutant)
         else:
             yield Verdict(mutant, "tests")
-        done()
     if not simulate:
         yield from (Verdict(mutant, "") for mutant in survivors)
         return
-    for mutant, code in _forked(survivors, pass_the_simulator, _SIMULATED_SECONDS, jobs):
+    for mutant, code in _forked(survivors, pass_the_simulator, _SIMULATED_SECONDS, jobs, stopped):
         yield Verdict(mutant, "" if code == LIVES else "simulator")
-        done()
 
 
 def judge(mutant: Mutant | None, path: str, check: Callable[[str], int], seconds: int) -> int:
     """What ``check`` says in a fork of this process in which ``mutant`` stands in its module's place: LIVES
     or another code. None: the module as it is."""
-    ((_, code),) = _forked([mutant or path], check, seconds, 1)
+    ((_, code),) = _forked([mutant or path], check, seconds, 1, lambda: False)
     return code
 
 
-def _forked(subjects: list, check: Callable[[str], int], seconds: int, jobs: int) -> Iterator[tuple]:
+def _forked(
+    subjects: list, check: Callable[[str], int], seconds: int, jobs: int, stopped: Callable[[], bool]
+) -> Iterator[tuple]:
     """(subject, exit code or signal) as they end."""
     waiting = list(reversed(subjects))
     running: dict[int, Mutant | str] = {}
-    while waiting or running:
-        while waiting and len(running) < jobs:
+    while running or waiting and not stopped():
+        while waiting and len(running) < jobs and not stopped():
             subject = waiting.pop()
             running[_start(subject, check, seconds)] = subject
         child, status = os.wait()
@@ -172,6 +174,9 @@ def _start(subject: Mutant | str, check: Callable[[str], int], seconds: int) -> 
         return child
     code = KILLED
     try:
+        # An interrupt from the terminal reaches every process there: it is the parent's, and no verdict.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
         silence = os.open(os.devnull, os.O_WRONLY)
