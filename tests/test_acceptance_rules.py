@@ -18,8 +18,8 @@ from firmware_agent import boot, reject
 from firmware_agent.trust import acceptance
 from firmware_agent.trust import manifest as inner
 from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, TEST, Anchor, Anchors
+from tests.bugs_in_acceptance import RULES as SEEDED
 from tests.make_envelope_vectors import OTHER_KEY, with_parameter, with_parameter_twice
-from tests.test_seeded_bugs import RULES as SEEDED
 from tools import envelope, upgrade_file
 from tools.simulator import explorer, stories, world
 from tools.simulator.flash import Geometry, ObservedFlash
