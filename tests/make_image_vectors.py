@@ -27,6 +27,8 @@ IMAGES = {
     "long": (0x00020000, 2, 6, 3000),
     # Newer by its version, older than v1 by what counts.
     "relabelled": (0x00040000, 0, 7, 700),
+    # Its version is a big integer on 32-bit ports.
+    "big-version": (0xACDCACDC, 2, 14, 3006),
 }
 
 # What has conditions: as above, then the signer and the conditions. In most, OTHER_KEY comes and KEY goes.

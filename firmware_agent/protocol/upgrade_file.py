@@ -29,10 +29,20 @@ class UpgradeFile:
     destination (8 bytes or None), hardware_min, hardware_max (None if the header has no range),
     image_offset, image_length. Bytes of the image that were needed to decide are in
     ``head[image_offset:fill]``.
+
+    feed() belongs to the block path and allocates nothing, unless it refuses. What may not be a small integer
+    is made when somebody wants to know: ``file_version`` and ``destination``.
     """
 
     def __init__(self):
         self.head = bytearray(MAX_HEADER + ELEMENT_HEADER)
+        # All there is: an attribute that came later would make the object grow.
+        self.manufacturer_code = 0
+        self.image_type = 0
+        self.stack_version = 0
+        self.size = 0
+        self._destination_at = 0
+        self.hardware_min = self.hardware_max = None
         self.reset()
 
     def reset(self):
@@ -55,6 +65,17 @@ class UpgradeFile:
             taken += 1
             self._look()
         return taken
+
+    @property
+    def file_version(self):
+        """Above 2**30 it is a big integer on 32-bit ports."""
+        return u32(self.head, 14)
+
+    @property
+    def destination(self):
+        """The EUI64 of the one device that the file is for; None if it is for any."""
+        at = self._destination_at
+        return bytes(self.head[at : at + 8]) if at else None
 
     def check(self, offer, eui64):
         """The header must be that of the file that was offered, for this device: else Rejected."""
@@ -113,15 +134,14 @@ class UpgradeFile:
         control = u16(head, 8)
         self.manufacturer_code = u16(head, 10)
         self.image_type = u16(head, 12)
-        self.file_version = u32(head, 14)
         self.stack_version = u16(head, 18)
         self.size = u32(head, 52)
         at = BASE_LENGTH
         if control & CREDENTIAL_PRESENT:
             at += 1
-        self.destination = None
+        self._destination_at = 0
         if control & DESTINATION_PRESENT:
-            self.destination = bytes(head[at : at + 8])
+            self._destination_at = at
             at += 8
         self.hardware_min = self.hardware_max = None
         if control & HARDWARE_PRESENT:

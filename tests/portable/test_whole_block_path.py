@@ -1,20 +1,29 @@
 """The block path in one piece: 20,000 blocks from the wire's bytes to the flash under one locked heap.
 
 The real agent, link, client and store, in the middle of an image that was accepted; a hub and a flash that
-allocate nothing themselves. The file version 0xACDCACDC is above 2**30, a big integer on 32-bit ports. What
-allocates, and stands outside: the head of a file with its manifest, and one event a second for the console.
+allocate nothing themselves. The file version 0xACDCACDC is above 2**30, a big integer on 32-bit ports. A
+second run has file after file, each from its first byte: with the file's parser, and the acceptance.
+
+What allocates, and stands outside: one event a second for the console; and, once an image, what cannot do
+without objects. That is an offer with its record in the journal; and the envelope's head, which is decoded
+anew with each block of it, since only its contents say where it ends, up to the signature, the manifest, the
+rules, the page of the slot writer that begins, and the event "accepted".
 """
+
+import struct
 
 from firmware_agent.agent import Agent
 from firmware_agent.boot import Handover
 from firmware_agent.store import state as states
 from firmware_agent.store.firmware_store import FirmwareStore
 from firmware_agent.trust.acceptance import Device
+from hal import byte_loops
 from hal.flash import FlashArea
 from hal.link import FrameReceiver, encode, encoded_limit
+from tests.portable import bench
 from tests.portable.scripted import aps, block
 from tests.portable.scripted_board import Application, Board
-from tests.portable.test_block_path import Flash, locked
+from tests.portable.test_block_path import Flash, heap_lock, heap_unlock, locked
 
 HEAP = "1M"
 VERSION = 0xACDCACDC
@@ -70,10 +79,14 @@ class Hub(Board):
         answer = self._answer
         for i in range(4):
             answer[AT + i] = asked[AT + i]
-        for i in range(STEP):
-            answer[AT + 5 + i] = (self.blocks + i) & 0xFF
+        self.fill(answer, AT + 5)
         self.blocks += 1
         self._length = encode(answer, len(answer), self._wire)
+
+    def fill(self, answer, at):
+        """The bytes of the block that was asked for, in answer[at:]."""
+        for i in range(STEP):
+            answer[at + i] = (self.blocks + i) & 0xFF
 
 
 def downloading(board, flash):
@@ -124,3 +137,127 @@ def test_20000_blocks_from_wire_to_flash_under_one_lock():
     assert flash.erases - erases >= BLOCKS * STEP // ERASE
     assert flash.programs - programs >= BLOCKS * STEP // 256
     assert flash.largest < 1 << 30
+
+
+class Part:
+    """A whole NOR flash that allocates nothing."""
+
+    def __init__(self, memory, erase_size, write_size):
+        self.memory = memory
+        self.erase_size = erase_size
+        self.erases = 0
+        self._blank = bytes(b"\xff" * erase_size)
+
+    def readblocks(self, block, buf, offset):
+        byte_loops.copy(buf, self.memory, 0, block * self.erase_size + offset, len(buf))
+
+    def writeblocks(self, block, buf, offset):
+        byte_loops.copy(self.memory, buf, block * self.erase_size + offset, 0, len(buf))
+
+    def ioctl(self, op, arg):
+        if op == 4:
+            return len(self.memory) // self.erase_size
+        if op == 5:
+            return self.erase_size
+        if op == 6:
+            self.erases += 1
+            byte_loops.copy(self.memory, self._blank, arg * self.erase_size, 0, self.erase_size)
+        return 0
+
+
+class FileHub(Hub):
+    """Has one file, and serves as many blocks as it is let. ``event``: what the device told last."""
+
+    def __init__(self, file):
+        Hub.__init__(self)
+        self.file = file
+        self.allowed = 0
+        self.unlocked = False
+        self.event = None
+        self.accepted = 0
+
+    def emit(self, event, fields):
+        self.event = event
+        self.accepted += event == "accepted"
+
+    def _serve(self, asked):
+        self.lock()
+        if self.blocks < self.allowed:
+            Hub._serve(self, asked)
+
+    def fill(self, answer, at):
+        offset = answer[AT] | answer[AT + 1] << 8
+        byte_loops.copy(answer, self.file, at, offset, STEP)
+
+    def lock(self):
+        """As it is whenever the next block is asked for."""
+        if self.unlocked:
+            self.unlocked = False
+            heap_lock()
+
+
+class Acceptance:
+    """Unlocks the heap while the store looks whether the envelope's head is complete, and accepts it; then
+    until the next block is asked for. ``times``: how often."""
+
+    def __init__(self, board, image):
+        self.times = 0
+        self._board = board
+        self._open = image._open
+        image._open = self
+
+    def __call__(self):
+        self.times += 1
+        self._board.unlocked = True
+        heap_unlock()
+        return self._open()
+
+
+# rule: block-path-allocates-nothing
+def test_20000_blocks_of_whole_files_from_the_header_on():
+    image = bench.Image("big-version")
+    size = len(image.data)
+    # Two bytes of a later version's header: so every block ends where the device wants it to.
+    head = struct.pack("<IHHHHHIH", 0x0BEEF11E, 0x0100, 58, 0, 0x1234, 0x0084, VERSION, 2) + bytes(32)
+    file = head + struct.pack("<IHHI", 64 + size, 0, 0, size) + image.data
+    assert image.file_version == VERSION and len(file) % STEP == 0
+    offer = image.offer()
+    offer.file_size = len(file)
+
+    device = bench.Bench(make_flash=Part).at_factory()
+    board = FileHub(file)
+    handover = device.power_on()
+    agent, store = Agent(board, handover, Application()), device.store
+    acceptance = Acceptance(board, store._image)
+    blocks = len(file) // STEP
+    files = BLOCKS // blocks + 1
+
+    def run():
+        for _ in range(blocks + 1):  # each a block; the last one asks in vain
+            agent.poll()
+
+    with bench.RememberedSignatures():
+        for n in range(files):
+            store.cancel()
+            agent._client.restore(0x1234, 0x0084, VERSION)
+            agent._begin(store.start(offer))
+            # All but the last block, behind which the slot is read back.
+            board.allowed += blocks - 1
+            for _ in range(3):
+                agent.poll()  # an event; at first an announcement, too
+            begun = board.blocks
+            locked(run)
+            assert not board.unlocked and board.blocks == board.allowed > begun + 400
+            assert board.accepted == n + 1 and store.manifest is not None
+            if n < files - 1:
+                agent._client.abandon()
+        board.allowed += 1
+        while board.event != "verified":
+            board.now += 1000  # the answer that did not come is asked for again
+            assert board.now < 60000
+            agent.poll()
+    assert board.blocks > BLOCKS
+    # With every eight bytes of each envelope's head, and that is all.
+    assert acceptance.times == files * -(-image.head_length // STEP)
+    assert device.slot_bytes(1, size) == image.data
+    assert agent._file.size == len(file) and agent._file.file_version == VERSION

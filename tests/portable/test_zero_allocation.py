@@ -1,8 +1,9 @@
 """The block path allocates nothing: 20,000 blocks from wire to wire under a locked heap.
 
-Wire bytes -> FrameReceiver -> Endpoint -> UpgradeClient -> a sink in the store's place -> written() ->
-Image Block Request -> encode() -> wire bytes. The file version 0xACDCACDC is above 2**30, a big integer
-on 32-bit ports. On CPython the same run goes without the lock.
+Wire bytes -> FrameReceiver -> Endpoint -> UpgradeClient -> the upgrade file's parser, and a sink in the
+store's place -> written() -> Image Block Request -> encode() -> wire bytes. What is served is one head of an
+upgrade file after the other, so that the parser has every byte. The file version 0xACDCACDC is above 2**30, a
+big integer on 32-bit ports. On CPython the same run goes without the lock.
 """
 
 import struct
@@ -10,6 +11,7 @@ import sys
 
 from firmware_agent.protocol import session as ss
 from firmware_agent.protocol import states
+from firmware_agent.protocol.upgrade_file import UpgradeFile
 from hal.link import FrameReceiver, encode, encoded_limit
 from tests.portable.scripted import Rig, aps, block, block_status, offer, wait_for_data
 
@@ -30,6 +32,10 @@ STEP = 8  # bytes a block: it is the number of blocks that counts
 AT = 12 + 3 + 9  # of the offset, in a block response, a block request and a page request
 BLOCK_LENGTH = 14
 PAGE_LENGTH = 18
+# Ten blocks: a header with all that it may have, the element around the image, and five bytes of that.
+HEAD = struct.pack("<IHHHHHIH", 0x0BEEF11E, 0x0100, 69, 7, 0x1234, 0x0084, VERSION, 2) + bytes(32)
+HEAD += struct.pack("<IB8sHHHI", 80, 2, b"\x01\x02\x03\x04\x05\x06\x07\x08", 0x0100, 0x0103, 0, 5) + b"image"
+FILES = BLOCKS * STEP // len(HEAD)
 ORDER = (0, 1, 3, 2, 2, 4, 6, 9, 7)  # of a page's ten blocks: 5 and 8 get lost, 2 comes twice
 
 
@@ -45,6 +51,8 @@ class Loop:
         self.frame = bytearray(128)
         self.wire = bytearray(encoded_limit(128))
         self.answer = bytearray(aps(block(0, bytes(STEP), version=VERSION)))
+        self.file = UpgradeFile()
+        self.files = 0  # whose head the parser has found
         self.sum = 0
         self.blocks = 0
         self.others = 0  # frames that are no block response, put in between
@@ -63,11 +71,7 @@ class Loop:
                 client.handle_elapsed(60000)
                 self.ask()
                 self.others += 1
-            for i in range(4):
-                self.answer[AT + i] = self.hub.buffer[AT + i]
-            for i in range(STEP):
-                self.answer[AT + 5 + i] = (self.blocks + i) & 0xFF
-            self.deliver(self.answer)
+            self.answer_at(self.asked_for())
             client.handle_elapsed(300)
 
     def ask(self, payload=BLOCK_LENGTH):
@@ -97,6 +101,7 @@ class Loop:
                 return
             if action == ss.WRITE:
                 download = client.download
+                self.parse(download)
                 for i in range(download.data_length):
                     self.sum += download.data[download.data_at + i]
                 self.blocks += 1
@@ -106,25 +111,40 @@ class Loop:
                 else:
                     client.complete()
 
+    def parse(self, download):
+        """As the agent does it with a file's first blocks; here it is another file each time."""
+        file = self.file
+        if download.offset % len(HEAD) == 0:
+            file.reset()
+        if not file.ready:
+            file.feed(download.data, download.data_at, download.data_length)
+            if file.ready and file.image_offset == 75 and file.hardware_max == 0x0103:
+                self.files += 1
+
     def run_pages(self, pages):
         """Serve whole pages, their blocks in ORDER; block requests bring those that are not in it."""
         client = self.client
         for _ in range(pages):
             self.ask(PAGE_LENGTH)
-            first = self.hub.buffer[AT] | self.hub.buffer[AT + 1] << 8 | self.hub.buffer[AT + 2] << 16
+            first = self.asked_for()
             for place in ORDER:
                 self.answer_at(first + place * STEP)
                 client.handle_elapsed(60)
             while client.waiting == ss.BLOCK:
                 self.ask(BLOCK_LENGTH)
-                for i in range(4):
-                    self.answer[AT + i] = self.hub.buffer[AT + i]
-                self.deliver(self.answer)
+                self.answer_at(self.asked_for())
                 client.handle_elapsed(300)
+
+    def asked_for(self):
+        """The offset in the request that reached the hub."""
+        asked = self.hub.buffer
+        return asked[AT] | asked[AT + 1] << 8 | asked[AT + 2] << 16
 
     def answer_at(self, offset):
         for i in range(3):
             self.answer[AT + i] = offset >> 8 * i & 0xFF
+        for i in range(STEP):
+            self.answer[AT + 5 + i] = HEAD[offset % len(HEAD) + i]
         self.deliver(self.answer)
 
 
@@ -153,7 +173,9 @@ def test_20000_blocks_allocate_nothing():
     loop = Loop()
     locked(loop, BLOCKS)
     assert loop.blocks == BLOCKS and loop.client.state == states.VERIFYING
-    assert loop.sum == sum((n + i) & 0xFF for n in range(BLOCKS) for i in range(STEP))
+    assert loop.sum == FILES * sum(HEAD)
+    assert loop.files == FILES
+    assert loop.file.file_version == VERSION and loop.file.destination == HEAD[57:65]
     assert loop.client.ignored == 0 and loop.receiver.dropped == 0
 
 
@@ -166,6 +188,7 @@ def test_20000_blocks_by_pages_allocate_nothing():
     finally:
         heap_unlock()
     assert loop.blocks == BLOCKS and loop.client.state == states.VERIFYING
+    assert loop.files == FILES and loop.sum == FILES * sum(HEAD)
     assert loop.client.ignored == pages, "the block that came twice"
 
 

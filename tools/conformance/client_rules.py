@@ -149,7 +149,8 @@ CLIENT = {
         ),
         Rule(
             "block-path-allocates-nothing",
-            "From the wire to the flash a block allocates no memory, 20,000 of them in a row.",
+            "From the wire to the flash a block allocates no memory, 20,000 of them in a row, those with the "
+            "file's header included; an image does once, when its envelope is read and judged.",
             "ours",
         ),
         Rule(
