@@ -6,6 +6,11 @@ that runs. MicroPython looks for submodules in one place only, so boot calls pro
 slot's file system is mounted: what it has already imported stays, what follows comes from the slot.
 """
 
+# What the first kind offers to the second, as a number that a signed image asks for: the newest interface,
+# and the oldest that still works. tools/interface.py says when they rise, docs/updatable.md why.
+INTERFACE = 1
+OLDEST_INTERFACE = 1
+
 
 def provide(directory):
     """From now on ``import firmware_agent.x`` looks in ``directory`` (a path, no trailing slash)."""

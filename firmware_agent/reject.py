@@ -40,6 +40,7 @@ _TABLE = """
 28 expired: the image was to be installed before a date that has passed
 29 anchor-change: the image may not change the trust anchors in this way
 30 not-authorised: the activation command is not one of who may give it
+31 wrong-interface: the image was built for boot files of another interface
 """
 MALFORMED_FILE = 1
 MALFORMED_ENVELOPE = 2
@@ -71,6 +72,7 @@ UPGRADE_PATHWAY = 27
 EXPIRED = 28
 ANCHOR_CHANGE = 29
 NOT_AUTHORISED = 30
+WRONG_INTERFACE = 31
 
 
 def numbers():

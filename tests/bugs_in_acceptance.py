@@ -17,6 +17,7 @@ RULES = {
     "image type": "image_type",
     "device": "device_an_image_for_one_device_is_for_that_one_alone",
     "hardware": "hardware_only_within_the_range",
+    "interface": "interface_only_what_the_boot_files_offer_and_any_where_the_image_does_not_say",
     "sequence number": "sequence_below_the_counter_is_refused_and_equal_is_not",
     "trust anchors": "anchor_change_a_key_that_may_not_is_refused",
     "header": "header_must_say_what_the_manifest_says",
@@ -80,6 +81,29 @@ BUGS = [
                 "manifest.hardware_min <= case.device.hardware_version <= manifest",
                 "manifest.hardware_min <= manifest",
                 "hardware_only_within_the_range",
+            ),
+            *[
+                (
+                    "oldest <= needed <= newest",
+                    bug,
+                    "interface_only_what_the_boot_files_offer_and_any_where_the_image_does_not_say",
+                )
+                for bug in (
+                    "needed <= newest",
+                    "oldest <= needed",
+                    "oldest < needed <= newest",
+                    "oldest <= needed < newest",
+                )
+            ],
+            (
+                "needed is not None and not",
+                "not",
+                "interface_only_what_the_boot_files_offer_and_any_where_the_image_does_not_say",
+            ),
+            (
+                "self.interfaces = (OLDEST_INTERFACE, INTERFACE)",
+                "self.interfaces = (0, 0xFFFF)",
+                "interface_a_device_offers_is_the_boot_files_own",
             ),
             (
                 "signed < case.device.security_counter",

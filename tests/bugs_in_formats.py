@@ -95,6 +95,7 @@ BUGS = [
             ("self.hardware_min > self.hardware_max", "False"),
             ("self.destination = reader.copy(EUI64_SIZE)", "self.destination = reader.byte_string()"),
             ("self.revoked = reader.copy(KEY_ID_SIZE)", "self.revoked = reader.byte_string()"),
+            ("self.interface = reader.uint(0xFFFF)", "self.interface = reader.uint()"),
             ("usage = reader.uint(ALL_USAGES)", "usage = reader.uint() & ALL_USAGES"),
             ("if usage == 0:", "if False:"),
             ("_expect_each(reader, commands)\n    reader.finish()", "_expect_each(reader, commands)"),

@@ -26,10 +26,15 @@ EUI64 = bytes([1, 2, 3, 4, 5, 6, 7, 8])
 DESTINED = envelope.Identity(0x1234, 0x0084, 0x00010203, destination=EUI64)
 SEQUENCE = 7
 EXPIRY = 0x30000000
+INTERFACE = 3
 UPGRADE_FROM = 0x00010000
 EVERYTHING = envelope.Identity(0x1234, 0x0084, 0x00010203, (2, 5), EUI64)
 ALL_CONDITIONS = envelope.Conditions(
-    UPGRADE_FROM, EXPIRY, Anchor(OTHER_KEY.public_key, FIRMWARE | ANCHORS), keys.from_scalar(3).key_id
+    UPGRADE_FROM,
+    EXPIRY,
+    Anchor(OTHER_KEY.public_key, FIRMWARE | ANCHORS),
+    keys.from_scalar(3).key_id,
+    INTERFACE,
 )
 RENAMED = 100  # a label that the profile does not have
 OUTPUT = Path(__file__).parent / "portable" / "envelope_vectors.py"
@@ -129,6 +134,7 @@ def good():
         "expiring": conditioned(expiry=EXPIRY),
         "adds-anchor": conditioned(new_anchor=Anchor(OTHER_KEY.public_key, FIRMWARE | ANCHORS)),
         "revokes-anchor": conditioned(revoked=OTHER_KEY.key_id),
+        "needs-interface": conditioned(interface=INTERFACE),
         "everything": head(envelope.build_manifest(EVERYTHING, SEQUENCE, PAYLOAD, ALL_CONDITIONS)),
         "plain": head(),
         "limited": head(envelope.build_manifest(LIMITED, SEQUENCE, PAYLOAD)),
@@ -183,13 +189,13 @@ def unsupported():
         },
         **{
             f"parameter {key} renamed, of all": with_everything(lambda p, k=key: renamed(p, k))
-            for key in (-259, -260, -261, -262, -263, -264)
+            for key in (-259, -260, -261, -262, -263, -264, -265)
         },
         "optional parameters in another order": with_everything(
             lambda p: reordered(p, *[key for key in p if key >= -258], -260)
         ),
         "an optional parameter twice": with_parameter_twice(),
-        "every parameter and one more": with_everything(lambda p: p.update({-265: 0})),
+        "every parameter and one more": with_everything(lambda p: p.update({-266: 0})),
         "new anchor of three": with_parameter(inner.NEW_ANCHOR, [OTHER_KEY.public_key[1:], 1, 1]),
         "manifest keys in another order": with_manifest(lambda m: reordered(m, inner.INSTALL)),
         "unknown common key": with_common(lambda c: c.update({5: 0})),
@@ -204,10 +210,10 @@ def unsupported():
         "conditions in another order": with_shared(lambda s: s.__setitem__(slice(2, 6), s[4:6] + s[2:4])),
         "another reporting policy": with_shared(lambda s: s.__setitem__(3, 0)),
         "set instead of override parameters": with_shared(lambda s: s.__setitem__(0, 19)),
-        "unknown parameter": with_parameter(-265, 0),
-        "nine parameters": with_parameter(-265, 0, LIMITED),
+        "unknown parameter": with_parameter(-266, 0),
+        "nine parameters": with_parameter(-266, 0, LIMITED),
         "one parameter too few, one too many": edited(
-            lambda m, c, s, p: (p.pop(inner.VENDOR_ID), p.update({-265: 0}))
+            lambda m, c, s, p: (p.pop(inner.VENDOR_ID), p.update({-266: 0}))
         ),
         "missing parameter": with_shared(lambda s: s[1].pop(inner.IMAGE_TYPE)),
         "parameters in another order": with_shared(lambda s: reordered(s[1], inner.CLASS_ID)),
@@ -286,6 +292,8 @@ def malformed():
             inner.NEW_ANCHOR, [OTHER_KEY.public_key[1:], 17]
         ),
         "revoked key id of 9 bytes": with_parameter(inner.REVOKED, bytes(9)),
+        "interface of 17 bits": with_parameter(inner.INTERFACE, 1 << 16),
+        "interface is text": with_parameter(inner.INTERFACE, "1"),
     }
 
 
@@ -300,6 +308,7 @@ def text():
         f"OTHER_PUBLIC_KEY = {_literal(OTHER_KEY.public_key)}",
         f"EUI64 = {_literal(EUI64)}",
         f"EXPIRY = 0x{EXPIRY:x}",
+        f"INTERFACE = {INTERFACE}",
         f"UPGRADE_FROM = 0x{UPGRADE_FROM:08x}",
         f"VENDOR_ID = {_literal(envelope.vendor_id(IDENTITY.manufacturer_code))}",
         f"CLASS_ID = {_literal(envelope.class_id(IDENTITY.manufacturer_code, IDENTITY.image_type))}",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from firmware_agent import boot, reject
+from firmware_agent import INTERFACE, boot, reject
 from firmware_agent.trust import acceptance
 from firmware_agent.trust import manifest as inner
 from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, TEST, Anchor, Anchors
@@ -96,6 +96,7 @@ CASES = {
     "image type": Case(reject.WRONG_IMAGE_TYPE, with_value(inner.IMAGE_TYPE, 0x000D)),
     "device": Case(reject.WRONG_DEVICE, file(manifest(dataclasses.replace(GOOD, destination=bytes(8))))),
     "hardware": Case(reject.WRONG_HARDWARE, file(manifest(dataclasses.replace(GOOD, hardware=(2, 5))))),
+    "interface": Case(reject.WRONG_INTERFACE, file(manifest(interface=INTERFACE + 1))),
     "sequence number": Case(reject.ROLLBACK, file(manifest(sequence=stories.FACTORY - 1))),
     "trust anchors": Case(
         reject.WRONG_KEY_USAGE,

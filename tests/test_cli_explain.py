@@ -6,7 +6,7 @@ import json
 import pytest
 from hypothesis import given
 
-from firmware_agent import reject
+from firmware_agent import INTERFACE, OLDEST_INTERFACE, reject
 from firmware_agent.protocol.upgrade_file import UpgradeFile
 from firmware_agent.reject import Rejected
 from firmware_agent.trust import acceptance
@@ -100,6 +100,18 @@ def test_each_option_describes_the_device(place, options, reason):
     assert report["device"]["trust_anchors"][0]["usage"] == "firmware, anchors"
 
 
+def test_an_interface_that_the_boot_files_do_not_offer_is_refused_by_name(place):
+    trust = ["--trust", place / "keys/public.pem"]
+    sign(place, "--interface", str(INTERFACE))
+    offered = f"{INTERFACE}, these boot files offer "
+    (rule,) = [rule for rule in explain_json(place, *trust)["rules"] if rule["rule"] == "interface"]
+    assert rule["verdict"] == "passed" and rule["detail"].startswith(offered)
+    sign(place, "--interface", str(INTERFACE + 1))
+    reason = explain_json(place, *trust, code=1)["reason"]
+    assert reason.startswith("wrong-interface: the image was built for boot files of another interface (")
+    assert f"interface {INTERFACE + 1}, these boot files offer {OLDEST_INTERFACE} to {INTERFACE})" in reason
+
+
 def test_anchors_have_usages_and_test_keys_their_device(place):
     sign(place)
     public = place / "keys/public.pem"
@@ -133,6 +145,7 @@ def test_a_device_in_a_directory_is_asked_as_it_is(place):
         "file_version": "0x00010000",
         "security_counter": 0x00010000,
         "slot_size": 64 * 4096,
+        "interfaces": [OLDEST_INTERFACE, INTERFACE],
         "time": None,
         "built_for_test": False,
         "trust_anchors": [

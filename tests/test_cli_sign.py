@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import struct
 import subprocess
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from mpremote.romfs import VfsRomWriter
 from zigpy.ota.image import parse_ota_image
 
-from tools import keys, layout
+from tools import interface, keys, layout
 from tools.cli import COMMANDS, main
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -202,7 +203,9 @@ def test_build_packs_the_application_the_agent_and_main(application, tmp_path):
     run("build", application, "-o", tmp_path / "app.romfs")
     found = romfs_files((tmp_path / "app.romfs").read_bytes())
     agent = {name.removesuffix(".py") + ".mpy" for name in layout.updatable_files()}
-    assert set(found) == {"show/app.mpy", "show/parts/face.mpy", "show/font.bin", "main.mpy", *agent}
+    own = {"show/app.mpy", "show/parts/face.mpy", "show/font.bin", "main.mpy"}
+    assert set(found) == {*own, "interface.txt", *agent}
+    assert found["interface.txt"] == b"%d\n" % interface.needed()
     assert found["show/font.bin"] == b"\x00\x01\x02"
     assert all(data[:2] == b"M\x06" for name, data in found.items() if name.endswith(".mpy"))
     assert "firmware_agent/agent.mpy" in agent and "firmware_agent/protocol/__init__.mpy" in agent
@@ -319,10 +322,31 @@ def test_sign_takes_sequence_and_image_type(place):
     assert report["manifest"]["image_type"] == "0x0007"
 
 
+def test_sign_says_which_interface_the_payload_needs(application, place):
+    def signed(*options):
+        text = run(*sign_arguments(place, "--device", "ppmid", *options))
+        (report,) = inspect(place / "out.ota", "--trust", place / "keys/public.pem")
+        return text, report["manifest"]["interface"]
+
+    text, found = signed()
+    assert found is None and ", interface" not in text
+    text, found = signed("--interface", "3")
+    assert found == 3 and "interface 3, " in text
+    # What is built says it by itself; whoever signs has the last word.
+    run("build", application, "-o", place / "payload.bin")
+    text, found = signed()
+    assert found == interface.needed() and f"interface {found}, " in text
+    text, found = signed("--interface", "65535")
+    assert found == 65535 and "interface 65535, " in text
+    shown = run("inspect", place / "out.ota", "--trust", place / "keys/public.pem")
+    assert re.search(r"^    interface +65535$", shown, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     "options",
     [
         [],
+        ["--device", "ppmid", "--interface", "65536"],
         ["--device", "esme"],
         ["--device", "ppmid", "--image-type", "0xffff"],
         ["--device", "ppmid", "--file-version", "0xffffffff"],

@@ -38,6 +38,7 @@ CONDITIONS = st.builds(
     st.none() | U32,
     st.none() | NEW_ANCHORS,
     st.none() | st.binary(min_size=8, max_size=8),
+    st.none() | st.integers(0, 0xFFFF),
 )
 
 
@@ -64,7 +65,9 @@ def test_the_document_s_numbers_are_the_code_s():
     smallest = envelope.build(b"", envelope.Identity(0, 0, 0), 0, vectors.KEY)
     identity = envelope.Identity(0xFFFF, 0xFFFF, 0xFFFFFFFF, hardware=(0xFFFF, 0xFFFF))
     identity = dataclasses.replace(identity, destination=bytes(8))
-    conditions = envelope.Conditions(0xFFFFFFFF, 0xFFFFFFFF, Anchor(vectors.KEY.public_key, 15), bytes(8))
+    conditions = envelope.Conditions(
+        0xFFFFFFFF, 0xFFFFFFFF, Anchor(vectors.KEY.public_key, 15), bytes(8), 0xFFFF
+    )
     largest = len(envelope.build(bytes(0x10000), identity, 0xFFFFFFFF, vectors.KEY, conditions)) - 0x10000
     assert f"{len(smallest)} to {largest} bytes" in text
     assert f"above {outer.HEAD_LIMIT} bytes" in text
@@ -114,6 +117,7 @@ def test_what_is_built_is_decoded_and_accepted(identity, sequence_number, payloa
         identity.destination,
         True,
     )
+    to.interfaces = (0, 0xFFFF)
     manifest = acceptance.accept(image, head_length, len(image), None, to)
     assert manifest.sequence_number == sequence_number
     assert manifest.file_version == identity.file_version
@@ -123,6 +127,7 @@ def test_what_is_built_is_decoded_and_accepted(identity, sequence_number, payloa
     assert manifest.destination == identity.destination
     assert (manifest.upgrade_from, manifest.expiry) == (conditions.upgrade_from, conditions.expiry)
     assert manifest.revoked == conditions.revoked
+    assert manifest.interface == conditions.interface
     new, given_anchor = manifest.new_anchor, conditions.new_anchor
     assert (new is None) == (given_anchor is None)
     assert new is None or (new.public_key, new.usage) == (given_anchor.public_key, given_anchor.usage)
@@ -149,6 +154,7 @@ def rebuilt(manifest):
         inner.EXPIRY: manifest.expiry,
         inner.NEW_ANCHOR: None if anchor is None else [anchor.public_key[1:], anchor.usage],
         inner.REVOKED: manifest.revoked,
+        inner.INTERFACE: manifest.interface,
     }
     parameters |= {label: value for label, value in optional.items() if value is not None}
     shared = cbor2.dumps([20, parameters, 1, 15, 2, 15])

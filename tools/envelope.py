@@ -54,12 +54,14 @@ class Conditions:
     ``expiry``        seconds from 2000-01-01 UTC until which it may be installed
     ``new_anchor``    a trust anchor that it adds
     ``revoked``       key id of one that it revokes, 8 bytes
+    ``interface``     of the boot files that its payload needs
     """
 
     upgrade_from: int | None = None
     expiry: int | None = None
     new_anchor: Anchor | None = None
     revoked: bytes | None = None
+    interface: int | None = None
 
 
 UNCONDITIONAL = Conditions()
@@ -92,6 +94,7 @@ def build_manifest(
         (inner.EXPIRY, conditions.expiry),
         (inner.NEW_ANCHOR, None if anchor is None else [anchor.public_key[1:], anchor.usage]),
         (inner.REVOKED, conditions.revoked),
+        (inner.INTERFACE, conditions.interface),
     ):
         if value is not None:
             parameters[label] = value

@@ -84,6 +84,7 @@ def device_fields(device: Device) -> dict:
         "file_version": None if device.file_version is None else f"0x{device.file_version:08x}",
         "security_counter": device.security_counter,
         "slot_size": device.slot_size,
+        "interfaces": list(device.interfaces),
         "time": None if device.time is None else zigbee_time.text(device.time),
         "built_for_test": device.for_test,
         "trust_anchors": [
@@ -173,6 +174,10 @@ def _change_text(case: Any) -> str:
     return ", ".join(parts) or "the image changes none"
 
 
+def _range(lowest: int, highest: int) -> str:
+    return f"{lowest}" if lowest == highest else f"{lowest} to {highest}"
+
+
 def _running(case: Case) -> str:
     running = case.device.file_version
     return "nothing runs yet" if running is None else f"0x{running:08x} runs"
@@ -205,6 +210,10 @@ _TEXTS: dict[str, Callable[[Any], str]] = {
         f"{case.manifest.hardware_min} to {case.manifest.hardware_max}, it is {case.device.hardware_version}"
         if case.manifest.hardware_limited
         else "for any hardware"
+    ),
+    "interface": lambda case: _optional(
+        case.manifest.interface,
+        f"{case.manifest.interface}, these boot files offer {_range(*case.device.interfaces)}",
     ),
     "sequence number": lambda case: (
         f"{case.manifest.sequence_number}, the security counter is {case.device.security_counter}"

@@ -79,7 +79,7 @@ def _suiting_device(found: Manifest | None, anchors: list[bytes]) -> acceptance.
     trusted = Anchors([Anchor(key, FIRMWARE | ANCHORS) for key in anchors])
     if found is None:  # accept will say why; what the device is does not come into it
         return acceptance.Device(0, 0, 0, b"", b"", 0, 0, trusted, for_test=True)
-    return acceptance.Device(
+    suiting = acceptance.Device(
         found.manufacturer_code,
         found.image_type,
         found.hardware_min,
@@ -91,6 +91,9 @@ def _suiting_device(found: Manifest | None, anchors: list[bytes]) -> acceptance.
         found.destination,
         True,
     )
+    if found.interface is not None:
+        suiting.interfaces = (found.interface, found.interface)
+    return suiting
 
 
 def _reader(image: bytes):
@@ -168,6 +171,7 @@ def manifest_fields(found: Manifest) -> dict:
         "expiry": None if found.expiry is None else zigbee_time.text(found.expiry),
         "new_anchor": None if anchor is None else f"{anchor.key_id.hex()} ({usage_text(anchor.usage)})",
         "revoked": None if found.revoked is None else found.revoked.hex(),
+        "interface": found.interface,
         "image_size": found.image_size,
         "image_digest": found.image_digest.hex(),
         "payload_length": found.payload_length,

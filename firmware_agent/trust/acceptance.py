@@ -16,6 +16,7 @@ All of it is decided on the envelope's head, before the first erase. The order, 
   (WRONG_IMAGE_TYPE) are the device's.
 - device: an image for one device is for this one (WRONG_DEVICE).
 - hardware: the device's hardware version lies in the range, if there is one (WRONG_HARDWARE).
+- interface: the device's boot files offer the one that the payload needs, if it says so (WRONG_INTERFACE).
 - sequence number: it is not below the security counter (ROLLBACK); equal is a re-install.
 - trust anchors: a change of them, if there is one, is allowed (WRONG_KEY_USAGE, TEST_KEY, ANCHOR_CHANGE;
   the rules are in ``anchors``).
@@ -38,6 +39,7 @@ What is left is the payload itself: ``verifier.SlotVerifier``, once it is stored
 
 from hashlib import sha256
 
+from firmware_agent import INTERFACE, OLDEST_INTERFACE
 from firmware_agent.reject import (
     BAD_SIGNATURE,
     DOWNGRADE,
@@ -54,6 +56,7 @@ from firmware_agent.reject import (
     WRONG_DEVICE,
     WRONG_HARDWARE,
     WRONG_IMAGE_TYPE,
+    WRONG_INTERFACE,
     WRONG_KEY_USAGE,
     WRONG_MANUFACTURER,
     WRONG_VENDOR,
@@ -76,6 +79,7 @@ class Device:
                           firmware, and nothing else
     ``eui64``             8 bytes as on the air; None: it takes no image for one device
     ``for_test``          whether it was built for test: only then it believes test keys
+    ``interfaces``        the oldest and the newest interface that these boot files offer to a payload
     ``file_version``      of the firmware that runs; None at the factory, where none does
     ``time``              seconds from 2000-01-01 UTC, None where it does not know
     """
@@ -105,6 +109,7 @@ class Device:
         self.anchors = anchors
         self.eui64 = eui64
         self.for_test = for_test
+        self.interfaces = (OLDEST_INTERFACE, INTERFACE)
         self.file_version = None
         self.time = None
 
@@ -232,6 +237,15 @@ def _hardware(case):
         )
 
 
+def _interface(case):
+    needed = case.manifest.interface
+    oldest, newest = case.device.interfaces
+    if needed is not None and not oldest <= needed <= newest:
+        raise Rejected(
+            WRONG_INTERFACE, "interface %d, these boot files offer %d to %d" % (needed, oldest, newest)
+        )
+
+
 def _sequence_number(case):
     signed = case.manifest.sequence_number
     if signed < case.device.security_counter:
@@ -336,6 +350,7 @@ RULES = (
     ("image type", _image_type, False),
     ("device", _this_device, False),
     ("hardware", _hardware, False),
+    ("interface", _interface, False),
     ("sequence number", _sequence_number, False),
     ("trust anchors", _anchor_change, False),
     ("header", _header, True),

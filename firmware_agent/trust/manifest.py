@@ -10,7 +10,8 @@ keys and commands; anything else is refused, never skipped::
                             (and any of these, in this order:)
                             -259: [hardware min, hardware max], -260: lowest version to upgrade from,
                             -261: EUI64 of the one device, -262: expiry,
-                            -263: [new anchor, usage], -264: key id of a revoked anchor},
+                            -263: [new anchor, usage], -264: key id of a revoked anchor,
+                            -265: interface of the boot files},
                        1, 15, 2, 15]},
      7: bstr [3, 15],
      9: bstr [23, 15],
@@ -70,11 +71,12 @@ DESTINATION = -261
 EXPIRY = -262
 NEW_ANCHOR = -263
 REVOKED = -264
+INTERFACE = -265
 
 UUID_SIZE = 16
 EUI64_SIZE = 8
 _REQUIRED = 7  # parameters; the others may be missing
-_OPTIONAL = 6
+_OPTIONAL = 7
 _HARDWARE_ANY = (0, 0xFFFF)
 
 
@@ -93,6 +95,7 @@ class Manifest:
     ``expiry``             seconds from 2000-01-01 UTC until which it may be installed, or None
     ``new_anchor``         an Anchor that it adds, or None
     ``revoked``            key id of an anchor that it revokes, 8 bytes, or None
+    ``interface``          of the boot files, that the payload needs, or None: any will do
     ``unchecked``          names of the acceptance rules that this device could not judge
     """
 
@@ -163,6 +166,7 @@ class Manifest:
         self.hardware_limited = False
         self.hardware_min, self.hardware_max = _HARDWARE_ANY
         self.upgrade_from = self.destination = self.expiry = self.new_anchor = self.revoked = None
+        self.interface = None
         last = FILE_VERSION
         for _ in range(count):
             at = reader.pos
@@ -183,6 +187,8 @@ class Manifest:
                 self.new_anchor = _read_anchor(reader)
             elif key == REVOKED:
                 self.revoked = reader.copy(KEY_ID_SIZE)
+            elif key == INTERFACE:
+                self.interface = reader.uint(0xFFFF)
             else:
                 reader.fail("parameter %d" % key, UNSUPPORTED_MANIFEST, at)
 

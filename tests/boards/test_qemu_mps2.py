@@ -21,6 +21,7 @@ from firmware_agent.boot import CRASH, WATCHDOG
 from tests import sample_apps, scenarios, test_recovery
 from tests import test_end_to_end as on_host
 from tests import test_expiry_end_to_end as expiry
+from tests import test_interface_end_to_end as interface
 from tests import test_verifier_end_to_end as verifiers
 from tests.boards import check_firmware
 from tests.scenarios import scenario
@@ -113,6 +114,11 @@ async def test_without_firmware_it_takes_some_from_the_hub(place):
 @scenario
 async def test_expiry_is_judged_by_the_board_s_clock(place):
     await expiry.judged_by_the_board_s_clock(place)
+
+
+@scenario
+async def test_a_payload_for_other_boot_files_is_refused_before_the_first_erase(place):
+    await interface.refused_for_its_interface(place)
 
 
 @scenario

@@ -1,5 +1,6 @@
 """Every rule of acceptance: the image that passes, and for each rule the one that it alone refuses."""
 
+import firmware_agent
 from firmware_agent import reject
 from firmware_agent.reject import Rejected
 from firmware_agent.trust import acceptance
@@ -52,6 +53,7 @@ def device():
         vectors.EUI64,
         True,  # the vectors' keys are known to everybody
     )
+    made.interfaces = (vectors.INTERFACE, vectors.INTERFACE + 2)
     made.file_version = vectors.UPGRADE_FROM
     made.time = vectors.EXPIRY - 1
     return made
@@ -207,6 +209,27 @@ def test_hardware_only_within_the_range():
         assert accept(PLAIN, to=other).hardware_max == 0xFFFF, version
 
 
+def test_interface_only_what_the_boot_files_offer_and_any_where_the_image_does_not_say():
+    head = vectors.GOOD["needs-interface"]
+    needed = vectors.INTERFACE
+    to = device()
+    for oldest, newest in ((needed, needed), (needed - 2, needed), (needed, needed + 2), (0, 0xFFFF)):
+        to.interfaces = (oldest, newest)
+        assert accept(head, to=to).interface == needed
+        assert accept(PLAIN, to=to).interface is None
+    for oldest, newest in ((needed - 2, needed - 1), (needed + 1, needed + 2)):
+        to.interfaces = (oldest, newest)
+        # Not the offer's rule alone: boot files that were changed under a slot do not run it, either.
+        assert refusal(head, to=to) == refusal(head, Header(), to) == reject.WRONG_INTERFACE
+        assert accept(PLAIN, to=to).interface is None
+
+
+def test_interface_a_device_offers_is_the_boot_files_own():
+    made = acceptance.Device(0, 0, 0, b"", b"", 0, 0, [vectors.PUBLIC_KEY])
+    assert made.interfaces == (firmware_agent.OLDEST_INTERFACE, firmware_agent.INTERFACE)
+    assert 1 <= firmware_agent.OLDEST_INTERFACE <= firmware_agent.INTERFACE
+
+
 # rule: offer-lower-version
 def test_sequence_below_the_counter_is_refused_and_equal_is_not():
     newer = device()
@@ -313,7 +336,7 @@ def test_at_boot_the_rules_of_the_offer_are_left_out():
 
 def test_every_rule_has_a_name_of_its_own():
     names = [name for name, _, _ in acceptance.RULES]
-    assert len(set(names)) == len(names) == 22
+    assert len(set(names)) == len(names) == 23
     assert [name for name, _, offered in acceptance.RULES if offered] == [
         "header",
         "file version",
@@ -359,6 +382,7 @@ def test_of_two_broken_rules_the_earlier_one_is_named():
         (reject.HEADER_MISMATCH, None, None, wrong, 1),
         (reject.WRONG_KEY_USAGE, "anchors", trusting((vectors.PUBLIC_KEY, FIRMWARE)), wrong, 1),
         (reject.ROLLBACK, "security_counter", 8, wrong, 1),
+        (reject.WRONG_INTERFACE, "interfaces", (1, vectors.INTERFACE - 1), wrong, 1),
         (reject.WRONG_HARDWARE, "hardware_version", 9, wrong, 1),
         (reject.WRONG_DEVICE, "eui64", bytes(8), wrong, 1),
         (reject.WRONG_IMAGE_TYPE, "image_type", 1, wrong, 1),

@@ -76,8 +76,8 @@ def test_a_hardware_range_is_found():
 
 def test_every_condition_is_found():
     plain = decode(PLAIN, len(PLAIN))
-    names = ("upgrade_from", "destination", "expiry", "new_anchor", "revoked")
-    assert [getattr(plain, name) for name in names] == [None] * 5
+    names = ("upgrade_from", "destination", "expiry", "new_anchor", "revoked", "interface")
+    assert [getattr(plain, name) for name in names] == [None] * 6
     head = vectors.GOOD["everything"]
     found = decode(head, len(head))
     assert (found.hardware_min, found.hardware_max) == (2, 5)
@@ -88,12 +88,14 @@ def test_every_condition_is_found():
     assert found.new_anchor.usage == FIRMWARE | ANCHORS
     assert found.new_anchor.key_id == key_id(vectors.OTHER_PUBLIC_KEY)
     assert len(found.revoked) == 8
+    assert found.interface == vectors.INTERFACE
     for name, attribute in (
         ("upgrade-from", "upgrade_from"),
         ("destined", "destination"),
         ("expiring", "expiry"),
         ("adds-anchor", "new_anchor"),
         ("revokes-anchor", "revoked"),
+        ("needs-interface", "interface"),
     ):
         found = decode(vectors.GOOD[name], len(vectors.GOOD[name]))
         assert [one for one in names if getattr(found, one) is not None] == [attribute]

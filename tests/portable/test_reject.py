@@ -61,6 +61,7 @@ def test_no_number_ever_gets_another_name():
         "expired",
         "anchor-change",
         "not-authorised",
+        "wrong-interface",
     ]
 
 

@@ -6,7 +6,7 @@ import click
 
 from firmware_agent.protocol.upgrade_file import UpgradeFile
 from firmware_agent.reject import Rejected
-from tools import anchor_options, envelope, files, keys, signing, upgrade_file
+from tools import anchor_options, envelope, files, keys, romfs, signing, upgrade_file
 from tools.anchor_options import EUI64, AnchorAdded, AnchorRevoked
 from tools.devices import IMAGE_TYPES
 from tools.errors import UnusableArguments
@@ -63,6 +63,11 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=AnchorRevoked(),
     metavar="public.pem|KEY-ID",
     help="A trust anchor that devices forget; never the key that signs this.",
+)
+@click.option(
+    "--interface",
+    type=U16,
+    help="Interface of the boot files that PAYLOAD needs; by default what hanota build has written into it.",
 )
 @click.option(
     "--key", "key_path", metavar="private.pem", type=_FILE, help="Sign with the private key of hanota keygen."
@@ -192,6 +197,7 @@ def _build(
     expires: int | None,
     add_anchor,
     revoke_anchor: bytes | None,
+    interface: int | None,
 ) -> tuple[bytes, str]:
     """The upgrade file, and what there is to say about it."""
     if manufacturer_code is None or file_version is None:
@@ -216,12 +222,15 @@ def _build(
     if not contents:
         raise UnusableArguments(f"{payload} is empty: there is nothing to sign")
     sequence_number = file_version if sequence is None else sequence
-    conditions = envelope.Conditions(upgrade_from, expires, add_anchor, revoke_anchor)
+    if interface is None:
+        interface = romfs.interface_of(contents)
+    conditions = envelope.Conditions(upgrade_from, expires, add_anchor, revoke_anchor, interface)
     image = envelope.build(contents, identity, sequence_number, signer, conditions)
     header_string = f"{device or 'firmware'} 0x{file_version:08x}".encode()
     data = upgrade_file.build(image, identity, header_string, layout == ELEMENTS)
+    needs = "" if interface is None else f"interface {interface}, "
     return data, (
-        f"payload {len(contents)}, file version 0x{file_version:08x}, sequence {sequence_number}, "
+        f"payload {len(contents)}, file version 0x{file_version:08x}, sequence {sequence_number}, {needs}"
         f"key id {signer.key_id.hex()}"
     )
 

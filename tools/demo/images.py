@@ -100,7 +100,8 @@ def _build_once(release: int, sample: Path) -> bytes:
 
 def sign(payload: bytes, file_version: int, key: SigningKey) -> bytes:
     """An upgrade file as hubs take it; the sequence number is the file version."""
-    image = envelope.build(payload, identity(file_version), file_version, key)
+    conditions = envelope.Conditions(interface=romfs.interface_of(payload))
+    image = envelope.build(payload, identity(file_version), file_version, key, conditions)
     return _in_upgrade_file(image, file_version)
 
 

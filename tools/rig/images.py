@@ -64,7 +64,8 @@ class Images:
         """An upgrade file; ``app``: the text of an app.py in place of the bench's application."""
         data = payload(self._spec.application) if app is None else payload_of_text(app)
         identity = Identity(self._spec.manufacturer_code, IMAGE_TYPES[self._spec.device], version)
-        signed = envelope.build(data, identity, version, self._key)
+        conditions = envelope.Conditions(interface=romfs.interface_of(data))
+        signed = envelope.build(data, identity, version, self._key, conditions)
         whole = upgrade_file.build(signed, identity, f"rig 0x{version:08x}".encode(), elements=True)
         path = self._directory / f"0x{version:08x}.ota"
         files.write(path, whole)
