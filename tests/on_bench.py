@@ -4,10 +4,13 @@ As everywhere, an item passes only when the board itself has reported it as pass
 """
 
 import asyncio
+import contextlib
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+
+import click
 
 from tests.conftest import MicroPythonFailure, PortableFile, PortableItem
 from tools.rig import bench_file, on_device
@@ -21,7 +24,10 @@ HEAP = "2m"
 
 
 class Board:
-    """The session's: locked, on power, its console free for mpremote."""
+    """The session's: locked, on power, its console free for mpremote. A busy bench is waited for.
+
+    click.ClickException says what is wrong with the bench, which then has no power and is free again.
+    """
 
     def __init__(self, config):
         path = Path(config.getoption("benches") or bench_file.DEFAULT)
@@ -31,32 +37,52 @@ class Board:
         self.baud = spec.baud
         self._loop = asyncio.new_event_loop()
         self._directory = tempfile.TemporaryDirectory(prefix="hanota-bench-")
-        self._lock = BenchLock(spec.name, spec.lock, wait=True)
+        self._plugin = config.pluginmanager.get_plugin
+        self._lock = BenchLock(spec.name, spec.lock, wait=True, tell=self._tell)
         self._bench = Bench(spec, Path(self._directory.name), Record(spec.name, 0, time.monotonic()))
         self.port = self._bench.console.path
-        self._do(self._start())
+        self._held = contextlib.AsyncExitStack()
+        try:
+            self._do(self._start())
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self):
-        self._do(self._bench.__aexit__())
-        self._do(self._lock.__aexit__())
-        self._loop.close()
-        self._directory.cleanup()
+        try:
+            self._do(self._held.aclose())
+        finally:
+            self._loop.close()
+            self._directory.cleanup()
 
     async def _start(self):
-        await self._lock.__aenter__()
-        await self._bench.__aenter__()
+        await self._held.enter_async_context(self._lock)
+        await self._held.enter_async_context(self._bench)
         await self._bench.begin()
         await self._bench.console.stop()
+
+    def _tell(self, text):
+        """To the terminal; pytest would keep for itself what is printed within a test."""
+        reporter, capture = self._plugin("terminalreporter"), self._plugin("capturemanager")
+        with capture.global_and_fixture_disabled():
+            reporter.ensure_newline()
+            reporter.write_line(text)
+            reporter.flush()
 
     def _do(self, coroutine):
         return self._loop.run_until_complete(coroutine)
 
 
 def board_of(session):
-    """The session's board; off when the session ends."""
+    """The session's board; off when the session ends. A bench that failed once is not tried again."""
     if not hasattr(session, "hanota_board"):
-        session.hanota_board = Board(session.config)
-        session.config.add_cleanup(session.hanota_board.stop)
+        try:
+            session.hanota_board = Board(session.config)
+            session.config.add_cleanup(session.hanota_board.stop)
+        except click.ClickException as failure:
+            session.hanota_board = MicroPythonFailure(failure.message)
+    if isinstance(session.hanota_board, MicroPythonFailure):
+        raise session.hanota_board
     return session.hanota_board
 
 
@@ -78,9 +104,12 @@ class BenchFile(PortableFile):
             names = [item.function_name for item in self.session.items if item.parent is self]
             board = board_of(self.session)
             timeout = self.config.getoption("micropython_timeout")
-            self.results, self.said = on_device.run_file(
-                board.port, board.baud, self.path.stem, names, timeout
-            )
+            try:
+                self.results, self.said = on_device.run_file(
+                    board.port, board.baud, self.path.stem, names, timeout
+                )
+            except click.ClickException as failure:
+                self.results, self.said = {}, failure.message
         if name not in self.results:
             raise MicroPythonFailure(f"no result for {name} from the board; what it said:\n{self.said}")
         return self.results[name]

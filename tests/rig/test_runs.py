@@ -248,6 +248,7 @@ def test_a_busy_bench(tmp_path, wait):
         assert not running.done()
         await lock.__aexit__()
         code, output, errors, suites = await running
+        assert errors.count("bench desk is busy") == errors.count("waiting until it is free") == 1
         # It had its turn, and found out that nothing switches the board.
         assert code == 1 and "ended with 3" in output, output + errors
 
