@@ -1,7 +1,8 @@
-"""Coroutine tests of one module, run side by side: most of their time is waiting for hubs and devices.
+"""Coroutine tests run side by side: most of their time is waiting for hubs and devices.
 
-A module decorates its tests with ``@scenario`` and has a fixture ``scenarios``, made by ``running()``. All
-selected ones start together, in the file's order, LIMIT at a time; each test then waits for its own.
+Tests are decorated with ``@scenario``; their module or package has a fixture ``scenarios``, made by
+``running()``. All selected ones start together, in pytest's order, LIMIT at a time; each test then waits for
+its own.
 """
 
 import asyncio
@@ -18,12 +19,12 @@ DEADLINE_S = 180.0
 def scenario(function):
     """A test of ``async def function(place, <its parameters>)``; what it returns is printed.
 
-    ``place`` is what the module's ``scenarios`` fixture was made with, called with the test's name. Its
+    ``place`` is what the ``scenarios`` fixture was made with, called with the test's name. Its
     ``close()`` is called after a test that came to its end, for what must be true after every one.
     """
 
     def test(scenarios, request, **parameters):
-        report = scenarios.result_of(request.node.name)
+        report = scenarios.result_of(request.node.nodeid)
         if report is not None:
             print(report)
 
@@ -80,19 +81,15 @@ class Scenarios:
 
 @contextlib.contextmanager
 def running(request, place):
-    """Start every selected scenario of the module; ``place(name)`` makes each one's first argument."""
+    """Start what is selected in the fixture's scope; ``place(name)`` makes each one's first argument."""
     scenarios = Scenarios()
     try:
         for item in request.session.items:
-            function = (
-                getattr(item.function, "scenario", None)
-                if getattr(item, "module", None) is request.module
-                else None
-            )
-            if function is not None:
+            function = getattr(getattr(item, "function", None), "scenario", None)
+            if function is not None and request.node in item.listchain():
                 callspec = getattr(item, "callspec", None)
                 parameters = callspec.params if callspec else {}
-                scenarios.start(item.name, function, place(item.name), **parameters)
+                scenarios.start(item.nodeid, function, place(item.name), **parameters)
         yield scenarios
     finally:
         scenarios.stop()

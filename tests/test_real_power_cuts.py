@@ -14,8 +14,7 @@ import pytest
 
 from boards.common.flash_map import ERASE_SIZE
 from firmware_agent.store.image_writer import PROOF_SIZE
-from tests.scenarios import running, scenario
-from tests.test_end_to_end import (
+from tests.end_to_end.device_and_hub import (
     EVENT_S,
     Place,
     before_the_end,
@@ -25,6 +24,7 @@ from tests.test_end_to_end import (
     update_to_the_end,
     version_becomes,
 )
+from tests.scenarios import running, scenario
 from tools import keys
 from tools.demo import images as demo_images
 

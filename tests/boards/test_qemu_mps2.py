@@ -1,6 +1,6 @@
 """Real MicroPython firmware on an emulated Cortex-M3: an update, a power cut, a hang, a crash loop, the link.
 
-The same stories as tests/test_end_to_end.py tells of the host board, by the same functions. Needs QEMU and
+The same stories as tests/end_to_end tells of the host board, by the same functions. Needs QEMU and
 the firmware (`make firmware BOARD=qemu_mps2`); without them it fails and says so.
 """
 
@@ -18,14 +18,16 @@ import serial
 from boards.common import flash_map
 from boards.qemu_mps2 import memory_map
 from firmware_agent.boot import CRASH, WATCHDOG
-from tests import sample_apps, scenarios, test_recovery
-from tests import test_end_to_end as on_host
-from tests import test_expiry_end_to_end as expiry
-from tests import test_interface_end_to_end as interface
-from tests import test_verifier_end_to_end as verifiers
+from tests import sample_apps, scenarios
 from tests.boards import check_firmware
+from tests.end_to_end import device_and_hub, test_recovery
+from tests.end_to_end import test_expiry as expiry
+from tests.end_to_end import test_interface as interface
+from tests.end_to_end import test_verifiers as verifiers
+from tests.end_to_end.device_and_hub import EVENT_S, VERSION_1, VERSION_2, hanota, names, runs_version_2
+from tests.end_to_end.test_cuts import Cut, restarted
+from tests.end_to_end.test_failed_trials import given_up
 from tests.scenarios import scenario
-from tests.test_end_to_end import EVENT_S, VERSION_1, VERSION_2, hanota, names, runs_version_2
 from tools import firmware, layout
 from tools.demo import images as demo_images
 from tools.demo.device import HOST
@@ -37,7 +39,7 @@ HANGS_S = 120.0
 MOST_IDLE_CPU = 0.2
 
 
-class Place(on_host.Place):
+class Place(device_and_hub.Place):
     """Its devices are this board's."""
 
     def device(self, *options, factory=None, on_event=None):
@@ -58,12 +60,12 @@ def running_scenarios(request, images, tmp_path_factory):
 
 @scenario
 async def test_firmware_that_hangs_on_trial_is_ended_by_the_watchdog_and_reverted(place):
-    await on_host.given_up(place, sample_apps.HANGS, WATCHDOG, HANGS_S)
+    await given_up(place, sample_apps.HANGS, WATCHDOG, HANGS_S)
 
 
 @scenario
 async def test_firmware_that_raises_on_trial_is_reverted(place):
-    await on_host.given_up(place, sample_apps.RAISES, CRASH, HANGS_S)
+    await given_up(place, sample_apps.RAISES, CRASH, HANGS_S)
 
 
 @scenario
@@ -86,13 +88,13 @@ async def test_serve_updates_it(place):
 
 @scenario
 async def test_a_power_cut_in_the_middle_of_the_download(place):
-    cut = on_host.Cut()
+    cut = Cut()
 
     def progress(offset, size):
         if offset > size // 2:
             cut.now()
 
-    before, after = await on_host.restarted(place, cut, progress=progress)
+    before, after = await restarted(place, cut, progress=progress)
     assert "accepted" in names(before) and "verified" not in names(before)
     boot = next(event for event in after if event.name == "boot")
     assert boot.matches("boot", {"slot": "A", "cause": "power-on", "file_version": VERSION_1})

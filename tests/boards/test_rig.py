@@ -13,7 +13,7 @@ from boards.common import flash_map as fm
 from firmware_agent.store.image_writer import PROOF_SIZE
 from tests.boards import check_firmware
 from tests.contracts import implementations
-from tests.test_end_to_end import hanota
+from tests.end_to_end.device_and_hub import hanota
 from tools import layout
 from tools.demo import images as demo_images
 from tools.emulator.state_dir import StateDir

@@ -14,7 +14,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from tests.test_end_to_end import hanota
+from tests.end_to_end.device_and_hub import hanota
 from tools import keys, layout
 from tools.rig import bench_file, steps
 from tools.rig.bench import Bench

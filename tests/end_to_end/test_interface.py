@@ -7,10 +7,8 @@ from zigpy.zcl.foundation import Status
 
 from boards.common import flash_map
 from firmware_agent import INTERFACE
-from tests import scenarios
-from tests import test_end_to_end as on_host
+from tests.end_to_end.device_and_hub import EVENT_S, VERSION_2, hub_of, update_to_the_end
 from tests.scenarios import scenario
-from tests.test_end_to_end import EVENT_S, VERSION_2, hub_of, update_to_the_end
 from tools import envelope, files, keys, upgrade_file
 from tools.demo import images as demo_images
 from tools.demo.images import V2, V3
@@ -19,19 +17,6 @@ _SLOTS = slice(
     flash_map.JOURNAL_UNITS * flash_map.ERASE_SIZE,
     (flash_map.JOURNAL_UNITS + 2 * flash_map.SLOT_UNITS) * flash_map.ERASE_SIZE,
 )
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    return demo_images.make(tmp_path_factory.mktemp("images"))
-
-
-@pytest.fixture(scope="module", name="scenarios")
-def running_scenarios(request, images, tmp_path_factory):
-    with scenarios.running(
-        request, lambda name: on_host.Place(images, tmp_path_factory.mktemp("place"))
-    ) as running:
-        yield running
 
 
 def needing(place, interface, version):

@@ -6,37 +6,23 @@ The functions are also the stories of the boards' tests.
 
 import asyncio
 
-import pytest
 from zigpy.zcl.foundation import Status
 
 from boards.common import flash_map
-from tests import sample_apps, scenarios
-from tests.scenarios import scenario
-from tests.test_end_to_end import (
+from tests import sample_apps
+from tests.end_to_end.device_and_hub import (
     EVENT_S,
     VERSION_1,
     VERSION_2,
-    Place,
     hub_of,
     names,
     runs_version_2,
     update_to_the_end,
     version_becomes,
 )
-from tools.demo import images as demo_images
+from tests.scenarios import scenario
 from tools.demo.images import V2
 from tools.emulator.state_dir import StateDir
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    return demo_images.make(tmp_path_factory.mktemp("images"))
-
-
-@pytest.fixture(scope="module", name="scenarios")
-def running_scenarios(request, images, tmp_path_factory):
-    with scenarios.running(request, lambda name: Place(images, tmp_path_factory.mktemp("place"))) as running:
-        yield running
 
 
 async def screen_shows(device, text):

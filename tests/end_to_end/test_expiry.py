@@ -5,29 +5,15 @@ import asyncio
 import pytest
 from zigpy.zcl.foundation import Status
 
-from tests import sample_apps, scenarios
-from tests import test_end_to_end as on_host
+from tests import sample_apps
+from tests.end_to_end.device_and_hub import EVENT_S, VERSION_2, hub_of, update_to_the_end
 from tests.scenarios import scenario
-from tests.test_end_to_end import EVENT_S, VERSION_2, hub_of, update_to_the_end
 from tools import envelope, keys, romfs, upgrade_file, zigbee_time
 from tools.demo import images as demo_images
 from tools.demo.images import V2, V3
 
 EXPIRES = "2030-01-01"
 BEFORE, AFTER = "2029-12-31T23:00Z", "2030-01-01T00:00Z"
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    return demo_images.make(tmp_path_factory.mktemp("images"))
-
-
-@pytest.fixture(scope="module", name="scenarios")
-def running_scenarios(request, images, tmp_path_factory):
-    with scenarios.running(
-        request, lambda name: on_host.Place(images, tmp_path_factory.mktemp("place"))
-    ) as running:
-        yield running
 
 
 def expiring(place, version):

@@ -7,30 +7,14 @@ import pytest
 from zigpy.zcl.foundation import Status
 
 from boards.common import verifier
-from tests import sample_apps, scenarios
-from tests import test_end_to_end as on_host
+from tests import sample_apps
+from tests.end_to_end.device_and_hub import EVENT_S, VERSION_2, hanota, hub_of, task_of, update_to_the_end
 from tests.scenarios import scenario
-from tests.test_end_to_end import EVENT_S, VERSION_2, hanota, hub_of, task_of, update_to_the_end
 from tools import boot_files, files, keys, native_modules, pinned_table, verifier_modules
-from tools.demo import images as demo_images
 from tools.demo.images import V2
 from tools.emulator.state_dir import StateDir
 
 FAST = [choice for choice in verifier.CHOICES if choice != verifier.PYTHON]
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    return demo_images.make(tmp_path_factory.mktemp("images"))
-
-
-@pytest.fixture(scope="module", name="scenarios")
-def running_scenarios(request, images, tmp_path_factory):
-    def make(name):
-        return on_host.Place(images, tmp_path_factory.mktemp("place"))
-
-    with scenarios.running(request, make) as running:
-        yield running
 
 
 async def refuses_and_takes(device, good, bad, used):

@@ -1,46 +1,33 @@
 """A device whose supplier has the last word: the hub cannot activate, a command of the supplier's does."""
 
-import asyncio
 import json
 
-import pytest
-
-from tests import sample_apps, scenarios
-from tests import test_end_to_end as on_host
+from tests import sample_apps
 from tests.activation_commands import command, hash_of
+from tests.end_to_end.device_and_hub import (
+    EVENT_S,
+    VERSION_2,
+    hub_of,
+    names,
+    succeeds,
+    task_of,
+    update_to_the_end,
+)
 from tests.scenarios import scenario
-from tests.test_cli_sign import run
-from tests.test_end_to_end import EVENT_S, VERSION_2, hub_of, names, task_of, update_to_the_end
 from tools import keys
-from tools.demo import images as demo_images
 from tools.demo.images import V1, V2
 from tools.upgrade_file import describe
 
 
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    return demo_images.make(tmp_path_factory.mktemp("images"))
-
-
-@pytest.fixture(scope="module", name="scenarios")
-def running_scenarios(request, images, tmp_path_factory):
-    with scenarios.running(
-        request, lambda name: on_host.Place(images, tmp_path_factory.mktemp("place"))
-    ) as running:
-        yield running
-
-
-def provisioned(place, factory):
+async def provisioned(place, factory):
     """Make the device, with a supplier's key for activation; the supplier, and the device's address."""
-    run("keygen", "--out", place.directory / "supplier")
-    run(
+    private, public = keys.generate(place.directory / "supplier")
+    await succeeds(
         *("provision", "--state", place.state, "--factory", factory),
-        *("--manufacturer-key", place.images.public_key),
-        *("--supplier-key", place.directory / "supplier/public.pem"),
+        *("--manufacturer-key", place.images.public_key, "--supplier-key", public),
     )
     identity = json.loads((place.state / "device.json").read_text())
-    supplier = keys.load_private(place.directory / "supplier/private.pem")
-    return supplier, bytes.fromhex(identity["eui64"])
+    return keys.load_private(private), bytes.fromhex(identity["eui64"])
 
 
 def image_of(path):
@@ -55,7 +42,7 @@ async def test_only_the_supplier_s_command_activates(place):
     inbox = place.directory / "command"
     first = await place.image(sample_apps.activated_by(inbox), V1)
     second = await place.image(sample_apps.GOOD, V2)
-    supplier, eui64 = await asyncio.to_thread(provisioned, place, first)
+    supplier, eui64 = await provisioned(place, first)
     manufacturer = keys.load_private(place.images.private_key)
     image_hash = hash_of(image_of(second))
 
