@@ -17,8 +17,8 @@ from boards.common.flash_map import ERASE_SIZE
 from tools import inspection, keys
 from tools.cli import main
 from tools.demo import images
-from tools.demo.device import Event
 from tools.demo.phase import STATES, erased_units, time_in_states
+from tools.device_event import Event
 from tools.emulator.state_dir import StateDir
 
 DEMO_S = 120

@@ -11,35 +11,30 @@ from tools import boot_files, firmware, layout
 TOOLS = ("make", "arm-none-eabi-gcc")
 
 
-@pytest.mark.parametrize("missing", TOOLS)
-def test_a_missing_tool_is_one_clear_line(missing, tmp_path):
-    for name in TOOLS:
-        if name != missing:
-            tool = tmp_path / name
-            tool.write_text("#!/bin/sh\nexit 0\n")
-            tool.chmod(0o755)
+def refused(place, exit_codes):
+    """What the build says where the only tools are these; each ends with its exit code."""
+    for name, code in exit_codes.items():
+        tool = place / name
+        tool.write_text(f"#!/bin/sh\nexit {code}\n")
+        tool.chmod(0o755)
     command = [sys.executable, "-m", "tools.firmware", "qemu_mps2"]
-    environment = {**os.environ, "PATH": str(tmp_path)}
+    environment = {**os.environ, "PATH": str(place)}
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, cwd=layout.ROOT, timeout=60, check=False
     )
     assert done.returncode == 1
-    (line,) = done.stderr.strip().splitlines()
+    return done.stderr.strip()
+
+
+@pytest.mark.parametrize("missing", TOOLS)
+def test_a_missing_tool_is_one_clear_line(missing, tmp_path):
+    (line,) = refused(tmp_path, {name: 0 for name in TOOLS if name != missing}).splitlines()
     assert f"no {missing} here" in line and "make toolchain" in line
 
 
 def test_a_compiler_without_a_c_library_is_told(tmp_path):
-    for name, code in (("make", 0), ("arm-none-eabi-gcc", 1)):
-        tool = tmp_path / name
-        tool.write_text(f"#!/bin/sh\nexit {code}\n")
-        tool.chmod(0o755)
-    command = [sys.executable, "-m", "tools.firmware", "qemu_mps2"]
-    environment = {**os.environ, "PATH": str(tmp_path)}
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, cwd=layout.ROOT, timeout=60, check=False
-    )
-    assert done.returncode == 1
-    assert "has no C library" in done.stderr and "make toolchain" in done.stderr
+    told = refused(tmp_path, {"make": 0, "arm-none-eabi-gcc": 1})
+    assert "has no C library" in told and "make toolchain" in told
 
 
 def test_firmware_of_other_sources_is_told_from_one_of_these(tmp_path, monkeypatch):

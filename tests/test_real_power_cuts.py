@@ -20,13 +20,13 @@ from tests.end_to_end.device_and_hub import (
     before_the_end,
     hub_of,
     names,
-    task_of,
     update_to_the_end,
     version_becomes,
 )
 from tests.scenarios import running, scenario
 from tools import keys
 from tools.demo import images as demo_images
+from tools.together import beside
 
 CUTS = 200
 DEVICES = 2
@@ -77,7 +77,7 @@ async def test_five_updates_in_a_row_on_zigpy_each_with_a_cut(place, number):
                         device.kill()
                         reached.set()
 
-                async with task_of(update_to_the_end(session, path, progress)) as update:
+                async with beside(update_to_the_end(session, path, progress)) as update:
                     await before_the_end(update, reached.wait(), f"version {version:#x}")
                     await device.power_cut()
                     await device.power_on()

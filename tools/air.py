@@ -15,7 +15,7 @@ from firmware_agent.agent import Agent
 from firmware_agent.store.firmware_store import FirmwareStore
 from hal.flash import FlashArea
 from hal.sim.nor_flash import NorFlash
-from tools.fuzzing.home import Board, Reset, linked
+from tools.fuzzing.home import Board, linked
 from tools.simulator import stories, world
 from tools.simulator.explorer import device_rules, factory_flash, remembered_signatures
 from tools.simulator.flash import Geometry
@@ -159,7 +159,7 @@ def _serve(agent: Agent, board: Board, hub: _Hub, counts: Counts, loss: float, c
     while board.now < _LONGEST:
         try:
             wait = agent.poll()
-        except Reset:
+        except world.Reset:
             return
         sent, board.sent = board.sent, []
         for frame in sent:

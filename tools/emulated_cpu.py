@@ -10,6 +10,7 @@ import secrets
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -139,6 +140,17 @@ def run_make(directory: Path, variables: dict[str, str], log: Path) -> None:
     if done.returncode:
         last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         raise Failed(f"make failed in {directory}; the whole log is {log}:\n{last}")
+
+
+def link_native_module(directory: Path, architecture: str, log: Path) -> None:
+    """make in a directory whose Makefile includes MicroPython's dynruntime.mk."""
+    variables = {
+        "MPY_DIR": str(micropython_source.find()),
+        "ARCH": architecture,
+        "BUILD": "objects",
+        "PYTHON": sys.executable,
+    }
+    run_make(directory, variables, log)
 
 
 class Repl:

@@ -2,10 +2,9 @@
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
-from tools import emulated_cpu, layout, micropython_source
+from tools import emulated_cpu, layout
 from tools.errors import UnusableArguments
 
 VARIABLE = "MICRO_ECC_SOURCE"
@@ -67,11 +66,5 @@ def build(architecture: str) -> bytes:
     (directory / "uECC.c").write_text(text.replace("static uECC_RNG_Function ", "uECC_RNG_Function "))
     (directory / "Makefile").write_text(_MAKEFILE)
     (directory / "micro_ecc.c").write_text(_WRAPPER)
-    variables = {
-        "MPY_DIR": str(micropython_source.find()),
-        "ARCH": architecture,
-        "BUILD": "objects",
-        "PYTHON": sys.executable,
-    }
-    emulated_cpu.run_make(directory, variables, _BUILD / f"{architecture}.log")
+    emulated_cpu.link_native_module(directory, architecture, _BUILD / f"{architecture}.log")
     return (directory / MODULE).read_bytes()

@@ -7,12 +7,11 @@ says which sources they were made of; a test holds it to the files.
 import hashlib
 import importlib.util
 import shutil
-import sys
 from pathlib import Path
 
 import click
 
-from tools import emulated_cpu, layout, micropython_source
+from tools import emulated_cpu, layout
 from tools.errors import Failed
 
 NATIVE = layout.ROOT / "firmware_agent" / "trust" / "native"
@@ -40,13 +39,7 @@ def build(architecture: str) -> bytes:
     directory.mkdir(parents=True)
     for name in SOURCES:
         shutil.copy(NATIVE / name, directory)
-    variables = {
-        "MPY_DIR": str(micropython_source.find()),
-        "ARCH": architecture,
-        "BUILD": "objects",
-        "PYTHON": sys.executable,
-    }
-    emulated_cpu.run_make(directory, variables, _BUILD / f"{architecture}.log")
+    emulated_cpu.link_native_module(directory, architecture, _BUILD / f"{architecture}.log")
     return (directory / MODULE).read_bytes()
 
 

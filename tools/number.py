@@ -22,3 +22,7 @@ class Number(click.ParamType):
         if not self.minimum <= number <= self.maximum:
             self.fail(f"{value} is not within {self.minimum} and 0x{self.maximum:x}", param, ctx)
         return number
+
+
+U16 = Number(0xFFFF)
+U32 = Number(0xFFFFFFFF)

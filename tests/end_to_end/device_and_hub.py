@@ -13,6 +13,7 @@ from tools.demo.device import HOST, Device
 from tools.demo.images import V2
 from tools.hub.images import load_image
 from tools.hub.session import DeviceAway, HubSession
+from tools.together import beside
 
 CONTACT_S = 30.0
 EVENT_S = 60.0
@@ -62,16 +63,6 @@ async def hub_of(device):
     async with HubSession(HOST, device.port) as session:
         await session.wait_for_device(CONTACT_S)
         yield session
-
-
-@contextlib.asynccontextmanager
-async def task_of(coroutine):
-    task = asyncio.create_task(coroutine)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def update_to_the_end(session, path, progress=None):
@@ -139,6 +130,6 @@ def names(events):
 
 
 async def before_the_end(update, point, what):
-    async with task_of(point) as reached:
+    async with beside(point) as reached:
         await asyncio.wait((update, reached), return_when=asyncio.FIRST_COMPLETED, timeout=EVENT_S)
         assert reached.done(), f"{what}: the moment never came; {update}"

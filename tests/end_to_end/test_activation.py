@@ -10,12 +10,12 @@ from tests.end_to_end.device_and_hub import (
     hub_of,
     names,
     succeeds,
-    task_of,
     update_to_the_end,
 )
 from tests.scenarios import scenario
 from tools import keys
 from tools.demo.images import V1, V2
+from tools.together import beside
 from tools.upgrade_file import describe
 
 
@@ -52,7 +52,7 @@ async def test_only_the_supplier_s_command_activates(place):
 
     async with place.device() as device:
         await device.power_on()
-        async with hub_of(device) as session, task_of(update_to_the_end(session, second)):
+        async with hub_of(device) as session, beside(update_to_the_end(session, second)):
             # zigpy says: now. The device says: not yours to say, and waits.
             await device.wait_for("waiting", EVENT_S)
             bring(command(manufacturer, image_hash, eui64))

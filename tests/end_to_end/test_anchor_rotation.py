@@ -3,10 +3,11 @@
 import json
 
 from tests import sample_apps
-from tests.end_to_end.device_and_hub import EVENT_S, hanota, hub_of, succeeds, task_of, update_to_the_end
+from tests.end_to_end.device_and_hub import EVENT_S, hanota, hub_of, succeeds, update_to_the_end
 from tests.scenarios import scenario
 from tools import keys, romfs
 from tools.demo.device import HOST, Device
+from tools.together import beside
 
 
 class Factory:
@@ -68,7 +69,7 @@ async def test_a_rotation_over_the_air(place):
             assert await trusted(place) == {manufacturer, spare, following}
             await update(device, session, revokes, 3)
             assert await trusted(place) == {spare, following}
-            async with task_of(update_to_the_end(session, late)):
+            async with beside(update_to_the_end(session, late)):
                 refused = await device.wait_for("rejected", EVENT_S)
             assert refused.fields["reason"] == "unknown-key"
             assert refused.fields["file_version"] == "0x00000004"

@@ -21,13 +21,13 @@ from tests.end_to_end.device_and_hub import (
     hub_of,
     names,
     runs_version_2,
-    task_of,
     update_to_the_end,
     version_becomes,
 )
 from tests.scenarios import scenario
 from tools.demo import images as demo_images
 from tools.demo.images import V1, V2
+from tools.together import beside
 
 ALL_CUTS = 20
 # Cuts after the download: at an event, and a random while (seconds, at most) after it.
@@ -61,7 +61,7 @@ async def kill_twenty_times(place, seed):
                     device.kill()
                     reached.set()
 
-            async with task_of(update_to_the_end(session, image, progress)) as update:
+            async with beside(update_to_the_end(session, image, progress)) as update:
                 since = 0
                 for moment in [*offsets, *late]:
                     if isinstance(moment, int):
@@ -113,7 +113,7 @@ async def restarted(place, cut, event_name=None, progress=None, factory=None):
         cut.device = device
         await device.power_on()
         image = place.images.upgrade_file(2)
-        async with hub_of(device) as session, task_of(update_to_the_end(session, image, progress)) as update:
+        async with hub_of(device) as session, beside(update_to_the_end(session, image, progress)) as update:
             await before_the_end(update, cut.done.wait(), "the cut")
             await device.power_cut()
             restart = len(device.events)
@@ -140,7 +140,7 @@ async def test_a_restart_before_the_image_is_accepted(place):
 async def test_a_restart_while_verifying(place):
     cut = Cut()
     factory = await place.image(sample_apps.LINGERS_BEFORE_VERIFYING, V1)
-    async with task_of(_cut_when_shown(cut, "all bytes are there")):
+    async with beside(_cut_when_shown(cut, "all bytes are there")):
         before, after = await restarted(place, cut, factory=factory)
     assert "accepted" in names(before) and "verified" not in names(before)
     size = place.images.upgrade_file(2).stat().st_size

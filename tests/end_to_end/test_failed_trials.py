@@ -8,12 +8,12 @@ from tests.end_to_end.device_and_hub import (
     VERSION_2,
     hub_of,
     names,
-    task_of,
     update_to_the_end,
     version_becomes,
 )
 from tests.scenarios import scenario
 from tools.demo.images import V1, V2
+from tools.together import beside
 
 # Three hangs, each ended by the watchdog after 10 s, and boots in between.
 HANGS_S = 120.0
@@ -30,7 +30,7 @@ async def given_up(place, app, cause, timeout_s=EVENT_S):
     path = await place.image(app, V2)
     async with place.device() as device:
         await device.power_on()
-        async with hub_of(device) as session, task_of(update_to_the_end(session, path)):
+        async with hub_of(device) as session, beside(update_to_the_end(session, path)):
             reverted = await device.wait_for("reverted", timeout_s)
             assert reverted.matches(
                 "reverted", {"slot": "A", "file_version": VERSION_1, "reason": "crashed", "number": 20}
@@ -62,7 +62,7 @@ async def test_firmware_that_fails_its_self_test_is_reverted(place):
     path = await place.image(sample_apps.FAILS_SELF_TEST, V2)
     async with place.device() as device:
         await device.power_on()
-        async with hub_of(device) as session, task_of(update_to_the_end(session, path)):
+        async with hub_of(device) as session, beside(update_to_the_end(session, path)):
             await device.wait_for("rejected", EVENT_S, reason="self-test-failed", file_version=VERSION_2)
             back = {"slot": "A", "file_version": VERSION_1}
             await device.wait_for("reverted", EVENT_S, reason="self-test-failed", **back)

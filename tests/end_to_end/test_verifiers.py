@@ -8,11 +8,12 @@ from zigpy.zcl.foundation import Status
 
 from boards.common import verifier
 from tests import sample_apps
-from tests.end_to_end.device_and_hub import EVENT_S, VERSION_2, hanota, hub_of, task_of, update_to_the_end
+from tests.end_to_end.device_and_hub import EVENT_S, VERSION_2, hanota, hub_of, update_to_the_end
 from tests.scenarios import scenario
 from tools import boot_files, files, keys, native_modules, pinned_table, verifier_modules
 from tools.demo.images import V2
 from tools.emulator.state_dir import StateDir
+from tools.together import beside
 
 FAST = [choice for choice in verifier.CHOICES if choice != verifier.PYTHON]
 
@@ -23,7 +24,7 @@ async def refuses_and_takes(device, good, bad, used):
     async with hub_of(device) as session:
         assert await update_to_the_end(session, bad) != Status.SUCCESS
         await device.wait_for("rejected", EVENT_S, reason="bad-signature")
-        async with task_of(update_to_the_end(session, good)):
+        async with beside(update_to_the_end(session, good)):
             await device.wait_for("confirmed", EVENT_S, file_version=VERSION_2)
     boots = [event.fields for event in device.events if event.name == "boot"]
     assert [(boot["slot"], boot["verifier"]) for boot in boots] == [("A", used), ("B", used)]

@@ -10,11 +10,12 @@ import pytest
 from boards.common import flash_map as fm
 from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors
 from tools import keys
+from tools.device_event import Event
 from tools.emulator.factory import make_device
 from tools.errors import Failed
 from tools.rig import bench_file, hostile, sabotage, steps
 from tools.rig.bench import GEOMETRY, Bench
-from tools.rig.events import Event, Events
+from tools.rig.events import Events
 from tools.rig.images import FACTORY, STEP
 from tools.rig.record import Record
 

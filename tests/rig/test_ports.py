@@ -1,6 +1,7 @@
 """Serial ports that come and go, power, locks, the wire: on pseudo-terminals, which are ports to pyserial."""
 
 import asyncio
+import contextlib
 import os
 import random
 import sys
@@ -23,10 +24,16 @@ from tools.simulator.hub import SimHub
 SOON_S = 10.0
 
 
+@contextlib.contextmanager
 def open_pty():
+    """(outer end, name) of a pseudo-terminal; it goes at the end of the block."""
     outer, inner = os.openpty()
     tty.setraw(inner)
-    return outer, inner, os.ttyname(inner)
+    try:
+        yield outer, os.ttyname(inner)
+    finally:
+        os.close(outer)
+        os.close(inner)
 
 
 async def comes(condition):
@@ -43,16 +50,14 @@ def test_a_port_comes_goes_and_comes_back(tmp_path):
         port.start()
         assert not port.write(b"lost: nothing is there")
         for turn in (b"first", b"second"):
-            outer, inner, name = open_pty()
-            link.unlink(missing_ok=True)
-            link.symlink_to(name)
-            await port.wait_open(SOON_S)
-            assert port.write(turn)
-            assert os.read(outer, 100) == turn
-            os.write(outer, turn)
-            await comes(lambda turn=turn: turn in b"".join(heard))
-            os.close(outer)
-            os.close(inner)
+            with open_pty() as (outer, name):
+                link.unlink(missing_ok=True)
+                link.symlink_to(name)
+                await port.wait_open(SOON_S)
+                assert port.write(turn)
+                assert os.read(outer, 100) == turn
+                os.write(outer, turn)
+                await comes(lambda turn=turn: turn in b"".join(heard))
             await comes(lambda: not port.opened.is_set())
         await port.stop()
 
@@ -72,19 +77,17 @@ def test_a_port_that_does_not_open_says_why(tmp_path):
 
 def test_a_port_is_not_shared(tmp_path):
     async def run():
-        outer, inner, name = open_pty()
-        first = Port(name, 115200, lambda data: None)
-        first.start()
-        await first.wait_open(SOON_S)
-        second = Port(name, 115200, lambda data: None)
-        second.start()
-        with pytest.raises(Failed, match="exclusively lock"):
-            await second.wait_open(0.2)
-        await first.stop()
-        await second.wait_open(SOON_S)
-        await second.stop()
-        os.close(outer)
-        os.close(inner)
+        with open_pty() as (_, name):
+            first = Port(name, 115200, lambda data: None)
+            first.start()
+            await first.wait_open(SOON_S)
+            second = Port(name, 115200, lambda data: None)
+            second.start()
+            with pytest.raises(Failed, match="exclusively lock"):
+                await second.wait_open(0.2)
+            await first.stop()
+            await second.wait_open(SOON_S)
+            await second.stop()
 
     asyncio.run(run())
 
@@ -93,24 +96,22 @@ def test_a_link_of_yesterday_leads_nowhere(tmp_path):
     """The kernel gives the number of a closed pseudo-terminal to the next who asks: another bench, say."""
 
     async def run():
-        outer, inner, name = open_pty()
-        link = tmp_path / "console"
-        link.symlink_to(name)
-        made = os.stat(name).st_ctime_ns - 1
-        os.utime(link, ns=(made, made), follow_symlinks=False)
-        port = Port(str(link), 115200, lambda data: None)
-        port.start()
-        with pytest.raises(Failed, match="newer than itself"):
-            await port.wait_open(0.2)
-        with pytest.raises(Failed, match="newer than itself"):
-            with on_device.repl(str(link), 115200):
-                pass
-        link.unlink()
-        link.symlink_to(name)
-        await port.wait_open(SOON_S)
-        await port.stop()
-        os.close(outer)
-        os.close(inner)
+        with open_pty() as (_, name):
+            link = tmp_path / "console"
+            link.symlink_to(name)
+            made = os.stat(name).st_ctime_ns - 1
+            os.utime(link, ns=(made, made), follow_symlinks=False)
+            port = Port(str(link), 115200, lambda data: None)
+            port.start()
+            with pytest.raises(Failed, match="newer than itself"):
+                await port.wait_open(0.2)
+            with pytest.raises(Failed, match="newer than itself"):
+                with on_device.repl(str(link), 115200):
+                    pass
+            link.unlink()
+            link.symlink_to(name)
+            await port.wait_open(SOON_S)
+            await port.stop()
 
     asyncio.run(run())
 
@@ -164,14 +165,14 @@ def test_power_by_command(tmp_path):
 
 def test_power_by_relay(tmp_path):
     async def run():
-        outer, inner, name = open_pty()
-        supply = power.make(RelayPower(name, 9600, b"\xa0\x01\x01\xa2", b"\xa0\x01\x00\xa1"), tmp_path, ())
-        await supply.on()
-        assert os.read(outer, 100) == b"\xa0\x01\x01\xa2"
-        supply.cut()
-        assert os.read(outer, 100) == b"\xa0\x01\x00\xa1"
-        os.close(outer)
-        os.close(inner)
+        with open_pty() as (outer, name):
+            supply = power.make(
+                RelayPower(name, 9600, b"\xa0\x01\x01\xa2", b"\xa0\x01\x00\xa1"), tmp_path, ()
+            )
+            await supply.on()
+            assert os.read(outer, 100) == b"\xa0\x01\x01\xa2"
+            supply.cut()
+            assert os.read(outer, 100) == b"\xa0\x01\x00\xa1"
         with pytest.raises(Failed, match="cannot switch the relay"):
             await supply.off()
 
@@ -215,33 +216,31 @@ def block_response(hub):
 
 def test_the_wire_carries_counts_and_loses_frames():
     async def run():
-        outer, inner, name = open_pty()
-        wire = Wire(name, 115200)
-        await wire.start()
-        await wire.port.wait_open(SOON_S)
-        reader, writer = await asyncio.open_connection(HOST, wire.tcp_port)
-        hub = SimHub()
-        hub.offer(bytes(range(200)))
-        frame = block_response(hub)
-        for loss, carried in ((0.0, 1), (1.0, 0)):
-            wire.loss = loss
-            wire.chance = random.Random(1)
-            writer.write(_encoded(frame) + _encoded(hub.notify()))
-            wanted = carried + 1  # a Notify is never lost
-            got = b""
-            while len(frames_in(got)) < wanted:
-                got += await asyncio.wait_for(asyncio.to_thread(os.read, outer, 4096), SOON_S)
-            assert len(frames_in(got)) == wanted
-        assert wire.lost == 1
-        assert wire.statistics.sent["Image Block Response"].frames == 1
-        assert wire.statistics.sent["Image Notify"].frames == 2
-        # The other way, with noise before it.
-        os.write(outer, b"boot banner\r\n" + _encoded(frame))
-        wire.loss = 0.0
-        assert frames_in(await asyncio.wait_for(reader.read(4096), SOON_S)) == [frame]
-        # Without a port, frames are lost on the way, and counted.
-        os.close(outer)
-        os.close(inner)
+        with open_pty() as (outer, name):
+            wire = Wire(name, 115200)
+            await wire.start()
+            await wire.port.wait_open(SOON_S)
+            reader, writer = await asyncio.open_connection(HOST, wire.tcp_port)
+            hub = SimHub()
+            hub.offer(bytes(range(200)))
+            frame = block_response(hub)
+            for loss, carried in ((0.0, 1), (1.0, 0)):
+                wire.loss = loss
+                wire.chance = random.Random(1)
+                writer.write(_encoded(frame) + _encoded(hub.notify()))
+                wanted = carried + 1  # a Notify is never lost
+                got = b""
+                while len(frames_in(got)) < wanted:
+                    got += await asyncio.wait_for(asyncio.to_thread(os.read, outer, 4096), SOON_S)
+                assert len(frames_in(got)) == wanted
+            assert wire.lost == 1
+            assert wire.statistics.sent["Image Block Response"].frames == 1
+            assert wire.statistics.sent["Image Notify"].frames == 2
+            # The other way, with noise before it.
+            os.write(outer, b"boot banner\r\n" + _encoded(frame))
+            wire.loss = 0.0
+            assert frames_in(await asyncio.wait_for(reader.read(4096), SOON_S)) == [frame]
+            # Without a port, frames are lost on the way, and counted.
         await comes(lambda: not wire.port.opened.is_set())
         writer.write(_encoded(frame))
         await comes(lambda: wire.statistics.undelivered == 1)

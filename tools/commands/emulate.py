@@ -20,10 +20,9 @@ from tools.emulator.machine import HEAPS, Options
 from tools.emulator.state_dir import HOST, StateDir
 from tools.errors import Failed, UnusableArguments
 from tools.host_port import HostPort
-from tools.number import Number
+from tools.number import U16, Number
 from tools.zigbee_time import Clock
 
-U16 = Number(0xFFFF)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 

@@ -13,11 +13,9 @@ from tools.anchor_options import EUI64, AnchorAdded
 from tools.devices import IMAGE_TYPES
 from tools.errors import UnusableArguments
 from tools.inspection import Report
-from tools.number import Number
+from tools.number import U16, U32
 from tools.zigbee_time import Moment
 
-U16 = Number(0xFFFF)
-U32 = Number(0xFFFFFFFF)
 # Of the host board's device, whose flash map also gives the size of a slot.
 _MANUFACTURER_CODE = 0x1234
 _HARDWARE_VERSION = 1

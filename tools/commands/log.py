@@ -6,8 +6,8 @@ import time
 
 import click
 
+from tools.device_event import parse
 from tools.rig.console import BAUD, PORT, Listener
-from tools.rig.events import parse
 
 
 @click.command("log")

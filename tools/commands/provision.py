@@ -12,9 +12,8 @@ from tools.anchor_options import EUI64, AnchorAdded
 from tools.devices import IMAGE_TYPES
 from tools.emulator.state_dir import HOST
 from tools.errors import UnusableArguments
-from tools.number import Number
+from tools.number import U16
 
-U16 = Number(0xFFFF)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 

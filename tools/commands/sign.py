@@ -10,7 +10,7 @@ from tools import anchor_options, envelope, files, keys, romfs, signing, upgrade
 from tools.anchor_options import EUI64, AnchorAdded, AnchorRevoked
 from tools.devices import IMAGE_TYPES
 from tools.errors import UnusableArguments
-from tools.number import Number
+from tools.number import U16, U32
 from tools.zigbee_time import Moment
 
 ELEMENTS = "elements"
@@ -19,8 +19,6 @@ GBCS = "gbcs"
 _FIRST_SPECIAL_TYPE = 0xFFC0
 _ANY_VERSION = 0xFFFFFFFF
 
-U16 = Number(0xFFFF)
-U32 = Number(0xFFFFFFFF)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 

@@ -3,18 +3,16 @@
 import asyncio
 import collections
 import functools
-import json
 import os
 import sys
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tools import layout
+from tools import device_event, layout
 from tools.commands import slots
+from tools.device_event import Event
 from tools.emulator.launcher import die_with
 from tools.emulator.state_dir import StateDir
 from tools.emulator.stored import open_flash
@@ -24,23 +22,6 @@ HOST = "127.0.0.1"
 POWER_ON_S = 15.0
 _KEPT_LINES = 20
 _POWER = "power"
-
-
-@dataclass(frozen=True)
-class Event:
-    """One event: its name, its other fields, and when it came here (seconds, time.monotonic)."""
-
-    name: str
-    fields: dict[str, Any] = field(default_factory=dict)
-    at: float = field(default_factory=time.monotonic)
-
-    def matches(self, name: str, fields: dict[str, Any]) -> bool:
-        """True for an event of this name with (at least) these fields."""
-        return self.name == name and all(self.fields.get(key) == value for key, value in fields.items())
-
-    def __str__(self) -> str:
-        shown = (f"{key}={value}" for key, value in self.fields.items() if key != "t_ms")
-        return " ".join([self.name, *shown])
 
 
 class Device:
@@ -183,14 +164,12 @@ class Device:
 
     async def _read_events(self, stream: asyncio.StreamReader) -> None:
         while line := await stream.readline():
-            try:
-                fields = json.loads(line)
-                name = fields.pop("event")
-            except (ValueError, KeyError, AttributeError):
+            event = device_event.parse(line)
+            if event is None:
                 # The power went in the middle of a line.
                 self._said.append(line.decode(errors="replace").rstrip())
-                continue
-            self._tell(Event(name, fields))
+            else:
+                self._tell(event)
         self._ended()
 
     async def _read_console(self, stream: asyncio.StreamReader) -> None:

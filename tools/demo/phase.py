@@ -4,7 +4,8 @@ import time
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from tools.demo.device import Device, Event
+from tools.demo.device import Device
+from tools.device_event import Event
 from tools.hub.statistics import LinkStatistics
 
 # Time between two events belongs to the state that the first of them leads to.

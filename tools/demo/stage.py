@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.text import Text
 
-from tools.demo.device import Event
+from tools.device_event import Event
 
 _SHOWN_EVENTS = 6
 _REFRESH_HZ = 10

@@ -25,6 +25,7 @@ from tools.demo.stage import Stage
 from tools.errors import Failed
 from tools.hub.images import load_image
 from tools.hub.session import DeviceAway, HubSession
+from tools.together import beside
 
 STATE_NAME = "device"
 # A stranger's signature and an old sequence number show in the image's first bytes.
@@ -88,7 +89,7 @@ class Story:
         self._stage.step("3. A zigpy hub offers version 2 and serves it")
         image = load_image(self._images.upgrade_file(2))
         watch = ScreenWatch(self._device)
-        async with self._phase("update", image) as phase, self._hub(phase) as session, _running(watch.run()):
+        async with self._phase("update", image) as phase, self._hub(phase) as session, beside(watch.run()):
             half = asyncio.Event()
 
             def progress(offset: int, size: int) -> None:
@@ -97,7 +98,7 @@ class Story:
                 if 2 * offset >= size:
                     half.set()
 
-            async with _running(session.update(image, progress)) as update:
+            async with beside(session.update(image, progress)) as update:
                 await _reach(update, half.wait(), _DOWNLOAD_S, "half of the image was served")
                 await self._cut_power(phase)
                 await self._download_rest(phase, update)
@@ -175,7 +176,7 @@ class Story:
                 self._stage.progress(attack.title, offset, size)
                 phase.served(offset)
 
-            async with _running(session.update(image, progress)) as update:
+            async with beside(session.update(image, progress)) as update:
                 rejected = device.wait_for("rejected", _DOWNLOAD_S, phase.first_event)
                 await _reach(update, rejected, _DOWNLOAD_S, "the device refused the image")
                 status = await _end(update, "the hub was not told of the refusal")
@@ -257,20 +258,9 @@ class Story:
             raise Failed(f"the display does not show {text}:\n{self._device.screen()}") from None
 
 
-@contextlib.asynccontextmanager
-async def _running(work: Coroutine[Any, Any, Any]) -> AsyncIterator[asyncio.Task]:
-    """A task that ends with the block."""
-    task = asyncio.create_task(work)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
 async def _reach(update: asyncio.Task, point: Coroutine[Any, Any, Any], timeout_s: float, what: str) -> None:
     """Wait for a point of the story. Failed if the hub's update ends before it, or time is up."""
-    async with _running(point) as reached:
+    async with beside(point) as reached:
         await asyncio.wait((reached, update), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         if reached.done():
             reached.result()

@@ -74,40 +74,18 @@ class WatchedFlash(NorFlash):
         super()._program(start, buf)
 
 
-class Reset(BaseException):
-    """The device resets itself."""
-
-
-class Board:
-    """The agent's board: itself link, clock and watchdog."""
-
-    address = 0x1234
-    endpoint = 1
-    profile = 0x0104
-    display = None
-    settings = None
+class Board(world.BareBoard):
+    """The test's side of the link, and what the agent told."""
 
     def __init__(self, client_settings: dict[str, object], data_size: int):
+        super().__init__()
         self.client_settings = client_settings
         self.max_data_size = data_size
-        self.identity = world.Identity()
-        self.link = self.clock = self.watchdog = self
-        self.joined = True
-        self.now = 0
         self.inbox = bytearray()
         self.sent: list[bytes] = []
         self.events: list[str] = []
         self.refusals: list[int] = []
         self._receiver = FrameReceiver()
-
-    def ticks_ms(self) -> int:
-        return self.now
-
-    def ticks_diff(self, a: int, b: int) -> int:
-        return a - b
-
-    def feed(self) -> None:
-        pass
 
     def random(self, n: int) -> int:
         return 0
@@ -118,7 +96,7 @@ class Board:
             self.refusals.append(fields["number"])
 
     def reset(self) -> None:
-        raise Reset
+        raise world.Reset
 
     def leave(self, rejoin: bool) -> None:
         self.joined = rejoin
@@ -207,7 +185,7 @@ class Home:
     def _guarded(self, step) -> None:
         try:
             step()
-        except Reset:
+        except world.Reset:
             self.power_on(boot.RESET)
 
     def poll(self) -> None:

@@ -4,11 +4,12 @@ import asyncio
 from pathlib import Path
 
 from boards.common import flash_map as fm
+from tools.device_event import Event
 from tools.emulator.state_dir import StateDir
 from tools.errors import Failed
 from tools.rig import hubs, power, record
 from tools.rig.bench_file import BenchSpec, EmulatedPower
-from tools.rig.events import Event, Events
+from tools.rig.events import Events
 from tools.rig.images import FACTORY, STEP, Image, Images
 from tools.rig.port import Port
 from tools.rig.record import Record

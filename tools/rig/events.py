@@ -2,41 +2,14 @@
 
 import asyncio
 import collections
-import json
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
+from tools.device_event import Event, parse
 from tools.errors import Failed
 
 _KEPT_LINES = 400
 _LONGEST_LINE = 4096  # a port that is no console of ours may never end a line
-
-
-@dataclass(frozen=True)
-class Event:
-    """One event: its name, its other fields, and when it came here (seconds, time.monotonic)."""
-
-    name: str
-    fields: dict[str, Any] = field(default_factory=dict)
-    at: float = field(default_factory=time.monotonic)
-
-    def matches(self, name: str, fields: dict[str, Any]) -> bool:
-        """True for an event of this name with (at least) these fields."""
-        return self.name == name and all(self.fields.get(key) == value for key, value in fields.items())
-
-    def __str__(self) -> str:
-        return " ".join([self.name, *(f"{key}={value}" for key, value in self.fields.items())])
-
-
-def parse(line: bytes) -> Event | None:
-    """The line's event; None if it is none."""
-    try:
-        fields = json.loads(line)
-        return Event(fields.pop("event"), fields)
-    except (ValueError, KeyError, AttributeError, TypeError):
-        return None
 
 
 class Events:

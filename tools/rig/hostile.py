@@ -15,8 +15,8 @@ from tools.errors import Failed
 from tools.rig.bench import Bench
 from tools.rig.images import Image
 from tools.rig.plan import Step
-from tools.rig.together import beside, while_going
 from tools.simulator.hub import SimHub
+from tools.together import beside, while_going
 
 _LIES_A_REQUEST = 6
 _LOOK_S = 0.05

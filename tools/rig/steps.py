@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable
 from boards.common import flash_map as fm
 from firmware_agent.boot import CRASH, MAX_TRIAL_CRASHES, WATCHDOG
 from firmware_agent.store.image_writer import PROOF_SIZE
+from tools.device_event import Event
 from tools.errors import Failed
 from tools.rig import hostile, on_device, sabotage, trace
 from tools.rig.bench import Bench
-from tools.rig.events import Event
 from tools.rig.images import Image
 from tools.rig.plan import Step
-from tools.rig.together import beside, while_going
+from tools.together import beside, while_going
 
 Figures = dict[str, object]
 Run = Callable[[Bench, Step, random.Random], Awaitable[Figures]]

@@ -136,8 +136,8 @@ class Life:
         return any(event == name for event, _ in self.events)
 
 
-class _Board:
-    """The agent's board: itself link, clock and watchdog."""
+class BareBoard:
+    """What an agent's board is at the least: itself link, clock and watchdog. ``now``: milliseconds."""
 
     max_data_size = 63
     address = 0x1234
@@ -146,13 +146,11 @@ class _Board:
     display = None
     settings = None
 
-    def __init__(self, life: Life, chance: random.Random):
+    def __init__(self) -> None:
         self.identity = Identity()
         self.joined = True
         self.now = 0
         self.link = self.clock = self.watchdog = self
-        self._life = life
-        self._chance = chance
 
     def ticks_ms(self) -> int:
         return self.now
@@ -162,6 +160,13 @@ class _Board:
 
     def feed(self) -> None:
         pass
+
+
+class _Board(BareBoard):
+    def __init__(self, life: Life, chance: random.Random):
+        super().__init__()
+        self._life = life
+        self._chance = chance
 
     def random(self, n: int) -> int:
         return self._chance.randrange(n) if n > 0 else 0
