@@ -41,7 +41,11 @@ class ServerSearch:
         return 0
 
     def handle(self, cluster, buf, at, end):
-        """An answer to either question, in buf[at:end], from whoever sent it."""
+        """An answer to either question, in buf[at:end], from whoever sent it. It comes too late if the server
+        has spoken since."""
+        client = self._endpoint.client
+        if client.unanswered < client.settings.server_errors:
+            return
         source = aps.u16(buf, aps.SOURCE_AT)
         if cluster == zdo.MATCH_DESCRIPTORS_REQUEST | zdo.RESPONSE:
             found = zdo.first_match(buf, at, end, source)
@@ -62,6 +66,8 @@ class ServerSearch:
         endpoint = self._endpoint
         for candidate in self._candidates:
             if candidate[0] == address:
-                candidate[0] = -1  # it has had its say
+                # It has had its say, asked or not.
+                candidate[0] = -1
+                candidate[2] = True
                 if endpoint.is_server(eui64) or endpoint.client.settings.other_servers:
                     endpoint.move_server(address, candidate[1], eui64)

@@ -237,6 +237,25 @@ def test_answers_that_mean_nothing():
     assert rig.server == (OTHER, 5)
 
 
+def test_nothing_is_taken_from_anybody_in_the_moment_the_server_is_back():
+    """All come in one read: the next question, with which the search ends, is not due yet."""
+    rig = searching(other_servers=True)
+    rig.matches(OTHER)
+    rig.send = lambda: None
+    rig.hear(notify())
+    rig.tells(OTHER, HUB)
+    assert rig.server == (SERVER, 1)
+
+
+def test_who_tells_its_eui64_before_it_is_asked_is_not_asked_any_more():
+    rig = searching()
+    send, rig.send = rig.send, lambda: None
+    rig.matches(OTHER)
+    rig.tells(OTHER, STRANGER)
+    send()
+    assert len(rig.questions) == 1, "the search alone"
+
+
 def test_flood_of_answers_is_no_flood_of_questions():
     rig = searching()
     for _ in range(3):

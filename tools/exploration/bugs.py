@@ -11,10 +11,12 @@ _DOWNLOAD = "firmware_agent/protocol/download.py"
 _END = "firmware_agent/protocol/upgrade_end.py"
 _ENDPOINT = "firmware_agent/protocol/endpoint.py"
 _FILE = "firmware_agent/protocol/specific_file.py"
+_SEARCH = "firmware_agent/protocol/server_search.py"
 _STATES = "firmware_agent/protocol/states.py"
 
 OUTSIDE = "activated from outside"
 SPECIFIC = "a file for this device"
+SILENT = "a server that is silent"
 _WALKS: dict[str, tuple[dict[str, object], int]] = {
     OUTSIDE: ({"upgrade_activation_policy": 1}, 1),
     SPECIFIC: ({"specific_file_size": 80}, 0),
@@ -65,6 +67,15 @@ _LOST = (
     ("a file's end is told as a failure of firmware", _CLIENT, "if self.base != PART and self.base != FILE:", "if self.base != PART:", SPECIFIC),
     ("no query for firmware after a file", _CLIENT, "self.rest(self.file.next_query)", "self.rest(FOREVER)", SPECIFIC),
     ("a search that nobody began", _ENDPOINT, "        if self.search is not None:\n            self.search.handle(", "        if True:\n            self.server_address = aps.u16(buf, aps.SOURCE_AT)\n        if False:\n            self.search.handle("),
+    ("an answer to an earlier search", _SEARCH, "if found and buf[at] == self._tsn:", "if found:", SILENT),
+    ("anybody is the server", _SEARCH, "if endpoint.is_server(eui64) or endpoint.client.settings.other_servers:", "if True:", SILENT),
+    ("a search without a pause", _SEARCH, "self._next = client.unanswered + client.settings.server_errors", "self._next = client.unanswered", SILENT),
+    ("a candidate may say it twice", _SEARCH, "                candidate[0] = -1\n", "", SILENT),
+    ("a question for who has told already", _SEARCH, "                candidate[0] = -1\n                candidate[2] = True\n", "                candidate[0] = -1\n", SILENT),
+    ("another server, though ours is back", _SEARCH, "if client.unanswered < client.settings.server_errors:", "if False:", SILENT),
+    ("the silent server is found anew", _ENDPOINT, "if address == self.server_address and endpoint == self.server_endpoint:", "if False:", SILENT),
+    ("the mark of a server that moved stays", _ENDPOINT, "        self._asked = self._eui64_of = -1\n", "        self._asked = -1\n", SILENT),
+    ("a server that was found is asked some day", _CLIENT, "            self.due = min(self.due, soon)\n", "            pass\n", SILENT),
     ("the short way forgets the wish", _DOWNLOAD, " <= self.size - offset and not session.wish:", " <= self.size - offset:"),
     ("the short way asks past the end", _DOWNLOAD, "limit >= self._most <= self.size - offset and", "limit >= self._most and"),
     ("a Notify is forgotten while busy", _SESSION, "            self.wish = True\n            return", "            return"),
@@ -84,15 +95,16 @@ def main() -> None:
     sys.meta_path.insert(0, Patched(bug))
     for name in [name for name in sys.modules if name.startswith("firmware_agent.protocol")]:
         del sys.modules[name]
-    from tools.exploration.explorer import Explorer
+    from tools.exploration.explorer import CONFIGURATIONS, Explorer
 
-    settings, images = _WALKS.get(bug.stories, ({}, 1))
+    own = _WALKS.get(bug.stories) or CONFIGURATIONS.get(bug.stories)
+    settings, images = own or ({}, 1)
     tally = Explorer(settings, images, most_failures=1).explore()
     for what, way in tally.failures:
         print(f"{what}: {'; '.join(way)}")
         raise SystemExit(CAUGHT)
     # A walk of its own need not take every entry.
-    if not bug.stories and tally.untaken():
+    if not own and tally.untaken():
         print(f"untaken: {sorted(tally.untaken())}")
         raise SystemExit(CAUGHT)
 

@@ -13,7 +13,7 @@ from tools.exploration.kept_state import KeptState
 from tools.exploration.watch import UNIT, Broken, Watch, expect
 from tools.simulator.world import Identity
 
-_ADDRESS = 0x1234
+ADDRESS = 0x1234
 _MATCHED = 0x8006  # match descriptors response
 _HEAD = 20  # bytes after which a store knows whether it wants a file
 
@@ -35,7 +35,7 @@ class Device:
             expect(hasattr(self.settings, name), f"no setting {name}")
             setattr(self.settings, name, value)
         self.client = UpgradeClient(Identity(file_version=fr.RUNNING), self.settings, self._random)
-        self.endpoint = Endpoint(self.client.identity, self.client, _ADDRESS, 1, 0x0104)
+        self.endpoint = Endpoint(self.client.identity, self.client, ADDRESS, 1, 0x0104)
         self.watch = Watch(self.settings.max_data_size)
         self.file = SpecificFile(self.client)
         if self.settings.specific_file_size:
@@ -75,6 +75,11 @@ class Device:
     def server(self) -> tuple[int, int]:
         """Address and endpoint of whoever counts as the server."""
         return self.endpoint.server_address, self.endpoint.server_endpoint
+
+    @property
+    def server_eui64(self) -> bytes:
+        """What UpgradeServerID must show: here nobody asks for it."""
+        return b"\xff" * 8
 
     def _stranger(self) -> int:
         return 0x4321 if self.endpoint.server_address != 0x4321 else 0x5432
@@ -132,7 +137,7 @@ class Device:
         return self.watch.verified and self.watch.names(payload)
 
     def _receive(self, frame: bytes, source: int, endpoint: int, broadcast: bool) -> None:
-        target = 0xFFFF if broadcast else _ADDRESS
+        target = 0xFFFF if broadcast else ADDRESS
         head = struct.pack("<BBHHBBHH", 1, broadcast, source, target, endpoint, 1, 0x0019, 0x0104)
         # Behind the frame lies nothing of an earlier one that could be taken for its end.
         self._buf[:] = (head + frame).ljust(len(self._buf), b"\xee")
@@ -153,7 +158,7 @@ class Device:
         address = self._stranger() if stranger else self.endpoint.server_address
         told = b"\x01\x05" if cluster == _MATCHED else b""
         eui64 = b"" if told else bytes(8)
-        head = struct.pack("<BBHHBBHH", 1, 0, address, _ADDRESS, 0, 0, cluster, 0)
+        head = struct.pack("<BBHHBBHH", 1, 0, address, ADDRESS, 0, 0, cluster, 0)
         frame = head + b"\x01\x00" + eui64 + struct.pack("<H", address) + told
         before = self.server, self.state.glance()
         self._buf[: len(frame)] = frame
@@ -367,13 +372,13 @@ class Device:
 
     def attributes(self) -> dict[int, int]:
         """What Read Attributes gives now, for the attributes that are numbers."""
-        wanted = (0x0001, 0x0002, 0x0004, 0x0006, 0x0008, 0x0009)
-        frame = b"\x18\x01\x00" + struct.pack("<6H", *wanted)
+        wanted = (0x0000, 0x0001, 0x0002, 0x0004, 0x0006, 0x0008, 0x0009)
+        frame = b"\x18\x01\x00" + struct.pack("<7H", *wanted)
         self._receive(frame, *self.server, False)
         reply = bytes(self.endpoint.reply[15 : self.endpoint.reply_length])
         self.endpoint.reply_length = 0
         values = {}
-        sizes = {0x21: 2, 0x23: 4, 0x30: 1}
+        sizes = {0x21: 2, 0x23: 4, 0x30: 1, 0xF0: 8}
         while reply:
             name, status, kind = struct.unpack_from("<HBB", reply)
             expect(status == 0 and kind in sizes, f"attribute 0x{name:04x} is not there")
@@ -381,4 +386,5 @@ class Device:
             values[name] = int.from_bytes(reply[4:end], "little")
             reply = reply[end:]
         expect(set(values) == set(wanted), "an attribute is left out")
+        expect(values[0].to_bytes(8, "little") == self.server_eui64, "UpgradeServerID")
         return values

@@ -8,6 +8,8 @@ from functools import partial
 from firmware_agent.protocol import states
 from tools.exploration import frames as fr
 from tools.exploration.device import Device
+from tools.exploration.search import ANSWERS, Answer
+from tools.exploration.searching import Searching
 from tools.exploration.watch import Broken
 
 # Small numbers: a try more or less is the same again.
@@ -19,6 +21,15 @@ SETTINGS: dict[str, object] = {
     "end_tries": 2,
     "least_data_size": 20,
     "size_tries": 1,
+}
+# Where the server is silent: what matters is how often, and who else answers. Few tries, blocks and boots.
+SILENT: dict[str, object] = {
+    "server_errors": 2,
+    "block_tries": 1,
+    "query_tries": 1,
+    "end_tries": 1,
+    "max_data_size": 30,
+    "least_data_size": 30,
 }
 MOST_STATES = 200_000
 # Heard from a stranger and by broadcast, too, beside what is good.
@@ -34,6 +45,8 @@ CONFIGURATIONS: dict[str, tuple[dict[str, object], int]] = {
     "sizes that adapt": ({"least_data_size": 10, "size_tries": 2}, 1),
     "page requests": ({"page_size": 30}, 0),
     "a file for this device": ({"specific_file_size": fr.LARGEST_SPECIFIC}, 0),
+    "a server that is silent": (SILENT, 0),
+    "any server at all": ({**SILENT, "other_servers": True}, 0),
 }
 # Entries of states.TRANSITIONS that no event can reach, each with the reason.
 UNREACHABLE: dict[tuple[int, int], str] = {}
@@ -45,7 +58,7 @@ class Event:
     server that behaves and time that passes."""
 
     name: str
-    happen: Callable[[Device], bool]
+    happen: Callable
     good: bool = False
 
 
@@ -53,7 +66,7 @@ class Event:
 class Node:
     """One state: how to get back to it, and how it was found."""
 
-    kept: list
+    kept: tuple
     state: int
     parent: "Node | None"
     event: str
@@ -98,6 +111,26 @@ class Tally:
             f"{self.states} states, {self.pairs} (state, event) pairs, {self.runs} steps, "
             f"{len(self.moves)} transitions, {len(self.failures)} failures"
         )
+
+
+def search_events() -> list[Event]:
+    """What may happen to a device and its server, or another one, that concerns the search for it."""
+
+    def say(answer: Answer) -> Event:
+        return Event(answer.name, lambda device: device.answer(answer))
+
+    found = [
+        Event("the request goes out", Device.transmit, True),
+        Event("a question goes out", Searching.question),
+        Event("the deadline comes", lambda device: _deadline(device, 1, 1), True),
+        Event("the slot is proven", lambda device: device.prove(True), True),
+        *map(say, ANSWERS),
+    ]
+    for kind in fr.search_kinds():
+        found += [_heard(kind, False, False, kind.good), _heard(kind, True, False)]
+        if kind.command == fr.NOTIFY:
+            found += [_heard(kind, False, True), _heard(kind, True, True)]
+    return found
 
 
 def events(thorough: bool, images: int, specific: bool = False) -> list[Event]:
@@ -163,6 +196,8 @@ def _late(device: Device) -> int:
 
 def roots(settings: dict[str, object], exact: bool) -> list[tuple[str, Device]]:
     """The device as it may boot."""
+    if settings.get("server_errors"):
+        return [("boot", Searching(settings, exact))]
     found = [("boot", Device(settings, exact))]
     for offset, verified in ((0, False), (30, False), (0, True)):
         device = Device(settings, exact)
@@ -180,7 +215,10 @@ class Explorer:
     ):
         self._settings = {**SETTINGS, **settings}
         self._thorough = thorough
-        self._events = events(thorough, images, "specific_file_size" in settings)
+        if "server_errors" in settings:
+            self._events = search_events()
+        else:
+            self._events = events(thorough, images, "specific_file_size" in settings)
         self._most = most_failures
         self._nodes: dict[tuple, Node] = {}
         self._todo: deque[tuple[tuple, Node]] = deque()
@@ -203,14 +241,14 @@ class Explorer:
         while self._todo and len(self.tally.failures) < self._most:
             key, node = self._todo.popleft()
             device.state.take_up(node.kept)
-            glance = device.state.glance() + device.state.short_way()
+            look = device.state.look()
             for event in self._events:
-                self._try(device, key, node, glance, event)
+                self._try(device, key, node, look, event)
             if len(self._nodes) > MOST_STATES:
                 raise RuntimeError(f"more than {MOST_STATES} states: what is it that grows?")
 
-    def _try(self, device: Device, key: tuple, node: Node, glance: list, event: Event) -> None:
-        """One event in one state, each way that the store or chance may decide. ``glance``: of that state, in
+    def _try(self, device: Device, key: tuple, node: Node, look: list, event: Event) -> None:
+        """One event in one state, each way that the store or chance may decide. ``look``: at that state, in
         which the device is before and after."""
         device.script = []
         happened = False
@@ -222,7 +260,7 @@ class Explorer:
                 happened = True
                 self.tally.runs += 1
                 target = key
-                if device.state.glance() + device.state.short_way() != glance:
+                if device.state.look() != look:
                     target = self._meet(device, node, _told(event, device))
                     device.state.take_up(node.kept)
             except Broken as broken:

@@ -265,3 +265,10 @@ def download_kinds() -> list[Kind]:
     blocks_too = [kind for kind in kinds(False, 1) if kind.name.startswith("block,") or kind.name in names]
     refusals = ("0x01", "0x7e", "0x81", "0x98", "0x99")
     return [kind for kind in blocks_too if not kind.name.endswith(refusals) or kind.name in names]
+
+
+def search_kinds() -> list[Kind]:
+    """What tells of a server that is there after all, in a few ways, and the rest of an update."""
+    names = ["notify, jitter 100", "offer, new", "offer, status 0x98", "block, whole", "block, other image"]
+    names += ["end, asked, now", "default response to 0x03, 0x81"]
+    return [kind for kind in kinds(False, 1) if kind.name in names]

@@ -10,6 +10,7 @@ from operator import itemgetter
 from firmware_agent.protocol import session as ss
 from firmware_agent.protocol.endpoint import Endpoint
 from firmware_agent.protocol.settings import Settings
+from tools.exploration.search import KeptSearch
 from tools.exploration.watch import Watch
 
 # Scratch, or counters that nothing depends on.
@@ -24,6 +25,9 @@ _IGNORED |= {
     "_backed_off",
     "Download.data",
 }
+
+# KeptSearch's, where there is one.
+_SEARCH = {"search", "unanswered", "_server_eui64", "_eui64_of", "_asked"}
 
 
 def _left(value: int) -> bool:
@@ -84,10 +88,14 @@ def _told(names: list[str]) -> list[str]:
 
 
 class KeptState:
-    """Of ``endpoint``, of all that hangs on it, and of the watch. exact: what is left over counts, too."""
+    """Of ``endpoint``, of all that hangs on it, and of the watch. exact: what is left over counts, too.
+    search: what of the search for a server belongs to it; None if there is none."""
 
-    def __init__(self, endpoint: Endpoint, watch: Watch, exact: bool) -> None:
+    def __init__(
+        self, endpoint: Endpoint, watch: Watch, exact: bool, search: KeptSearch | None = None
+    ) -> None:
         self._client = endpoint.client
+        self._search = search
         self._objects = self._find(endpoint, watch, exact)
         self._glances = [
             (have, itemgetter(*(name for name, _, _ in keyed if name not in buffers), *_told(names)))
@@ -107,8 +115,7 @@ class KeptState:
     ) -> list[tuple[dict, list[str], list[str], list]]:
         """(attributes, names of plain ones, names of buffers, what is in the key) of every object."""
         found: list = [endpoint]
-        # What counts unanswered requests matters to the search for the server only.
-        ignored = _IGNORED if endpoint.client.settings.server_errors == 1 else {*_IGNORED, "unanswered"}
+        ignored = _IGNORED | (_SEARCH if self._search else {"unanswered"})
         for one in found:
             for value in vars(one).values():
                 ours = type(value).__module__.startswith("firmware_agent.protocol")
@@ -133,29 +140,34 @@ class KeptState:
             parts.append((have, names, buffers, keyed))
         return parts
 
-    def put_down(self) -> list:
+    def put_down(self) -> tuple:
         """Everything that can change."""
-        return [
+        parts = [
             ([have[name] for name in names], [bytes(have[name]) for name in buffers])
             for have, names, buffers, _ in self._objects
         ]
+        return parts, self._search and self._search.put_down()
 
-    def take_up(self, kept: list) -> None:
+    def take_up(self, kept: tuple) -> None:
         """Go back to what put_down() gave."""
-        for (have, names, buffers, _), (values, contents) in zip(self._objects, kept, strict=True):
+        parts, search = kept
+        for (have, names, buffers, _), (values, contents) in zip(self._objects, parts, strict=True):
             have.update(zip(names, values, strict=True))
             for name, content in zip(buffers, contents, strict=True):
                 have[name][:] = content
+        if self._search:
+            self._search.take_up(search)
+
+    def look(self) -> list:
+        """Everything: with an equal look nothing at all has changed. What the short way goes by is in it."""
+        request, answer, length = (self._short_way[name] for name in _SHORT_WAY)
+        seen = [*self.glance(), bytes(request), bytes(answer), length]
+        return seen + self._search.glance() if self._search else seen
 
     def glance(self) -> list:
-        """What key() is made of, as it is. Most frames change nothing: two equal glances tell quickly."""
+        """What key() is made of, as it is, but for the search: what must mean nothing leaves it alone."""
         values = [values(have) for have, values in self._glances]
         return values + [bytes(have[name]) for have, name in self._buffers]
-
-    def short_way(self) -> list:
-        """What the short way goes by: with an equal glance and this, nothing at all has changed."""
-        request, answer, length = (self._short_way[name] for name in _SHORT_WAY)
-        return [bytes(request), bytes(answer), length]
 
     def key(self) -> tuple:
         """What of the state can make a difference to what may happen next."""
@@ -171,4 +183,4 @@ class KeptState:
                 elif name in buffers:
                     value = bytes(value)
                 found.append(value)
-        return tuple(found)
+        return tuple(found) + (self._search.key() if self._search else ())
