@@ -355,7 +355,7 @@ class Agent:
             start += taken
             length -= taken
             if file.ready:
-                file.check(store.offer, self._board.identity.eui64)
+                file.check(self._client.image, store.offer.file_size, self._board.identity.eui64)
                 store.describe(file, file.image_offset, file.image_length)
                 if file.fill > file.image_offset:
                     result = store.write(file.head, file.image_offset, file.fill - file.image_offset)

@@ -367,7 +367,7 @@ GUARDS = [
     ("an_element_that_does_not_end_with_its_file__cve_2025_53022(1)", _FILE, _SIZES, "if False:"),
     ("an_element_of_another_kind_first__telink_and_others(0xF000)", _FILE, "if tag != UPGRADE_IMAGE_TAG:", "if False:"),
     ("another_file_identifier__vendors_own()", _FILE, "if u32(head, 0) != MAGIC:", "if False:"),
-    ("a_header_in_pieces_of_any_size_must_be_the_offered_one__cve_2026_73063(7)", _AGENT, "file.check(store.offer, self._board.identity.eui64)", "pass"),
+    ("a_header_in_pieces_of_any_size_must_be_the_offered_one__cve_2026_73063(7)", _AGENT, "file.check(self._client.image, store.offer.file_size, self._board.identity.eui64)", "pass"),
     ("answers_before_any_question__cve_2020_10060()", _CLIENT, "if self.state != states.QUERYING or specific", "if specific"),
     ("a_block_from_elsewhere_is_not_the_one_asked_for__esp_idf_17960()", _DOWNLOAD, "        if buf[at + ota.BLOCK_OFFSET_AT + i] != offset[i]:\n            return False\n", "        pass\n"),
     ("blocks_without_bytes_never_count__herdsman_past_the_end()", _DOWNLOAD, "if size == 0 or end - at", "if end - at"),

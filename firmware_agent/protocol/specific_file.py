@@ -125,7 +125,7 @@ class SpecificFile(ota.ImageOffer):
         file = UpgradeFile()
         try:
             file.feed(data, 0, length)
-            file.check(self, self._client.identity.eui64)
+            file.check(self.image, self.file_size, self._client.identity.eui64)
         except Rejected:
             return False
         if file.destination is None:

@@ -7,10 +7,13 @@ with 0xD8 (CBOR tag 107), tag 0x0000 with 0x00. The Manufacturer Image must end 
 """
 
 from firmware_agent.protocol.aps_frame import u16, u32
+from firmware_agent.protocol.ota_commands import IDENTITY_SIZE
 from firmware_agent.reject import MALFORMED_FILE, OFFER_MISMATCH, Rejected
+from hal import byte_loops
 
 MAGIC = 0x0BEEF11E
 HEADER_VERSION = 0x0100
+IDENTITY_AT = 10  # manufacturer code, image type, file version: as in the OTA commands
 BASE_LENGTH = 56
 MAX_HEADER = 96  # 69 by the standard; some room for a later header version's bytes
 ELEMENT_HEADER = 6
@@ -77,18 +80,16 @@ class UpgradeFile:
         at = self._destination_at
         return bytes(self.head[at : at + 8]) if at else None
 
-    def check(self, offer, eui64):
-        """The header must be that of the file that was offered, for this device: else Rejected."""
-        if (
-            self.manufacturer_code != offer.manufacturer_code
-            or self.image_type != offer.image_type
-            or self.file_version != offer.file_version
-            or self.size != offer.file_size
-        ):
+    def check(self, image, size, eui64):
+        """The header must be that of the file that was offered, for this device: else Rejected.
+
+        image: the offer's identity as on the air; it is compared as bytes, which allocates nothing.
+        """
+        if not byte_loops.same(self.head, image, IDENTITY_AT, 0, IDENTITY_SIZE) or self.size != size:
             text = "header: 0x%04x 0x%04x 0x%08x, %d bytes"
             found = (self.manufacturer_code, self.image_type, self.file_version, self.size)
             raise Rejected(OFFER_MISMATCH, text % found)
-        if self.destination is not None and self.destination != bytes(eui64):
+        if self._destination_at and self.destination != bytes(eui64):
             raise Rejected(OFFER_MISMATCH, "the file is for another device")
 
     def _look(self):

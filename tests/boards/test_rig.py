@@ -140,7 +140,11 @@ def test_status_log_and_shell(console):
     code, output, errors = on(console, "shell", "exec", "pass")
     assert code == 0, errors
     code, output, errors = on(console, "status")
-    assert code == 0 and "slot A: updated" in output, output + errors
+    assert code == 0, output + errors
+    assert output.splitlines() == [
+        *("runs: A", "file_version: 0x00010000", "security_counter: 65536"),
+        *("slot A: updated", "slot B: ready"),
+    ]
 
 
 def test_no_port_is_said_in_one_line(tmp_path):

@@ -155,7 +155,8 @@ class Offered:
 def mismatch(file, offer, eui64=EUI64):
     """The detail of the refusal, None if there is none."""
     try:
-        file.check(offer, eui64)
+        image = struct.pack("<HHI", offer.manufacturer_code, offer.image_type, offer.file_version)
+        file.check(image, offer.file_size, eui64)
     except Rejected as refusal:
         assert refusal.number == OFFER_MISMATCH
         return refusal.detail

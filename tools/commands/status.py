@@ -9,6 +9,7 @@ from tools.errors import Failed
 from tools.rig.console import BAUD, PORT, Listener
 
 _ASK_AGAIN_S = 1.0
+_FIRST = ("runs", "file_version", "security_counter")
 
 
 @click.command("status")
@@ -30,8 +31,11 @@ def command(port: str, baud: int, timeout: float, as_json: bool) -> None:
     slots = found.pop("slots", {})
     download = found.pop("download", None)
     rejected = found.pop("rejected", None)
-    for name, value in [*found.items(), *((f"slot {name}", state) for name, state in slots.items())]:
-        click.echo(f"{name}: {value}")
+    # The device's dictionaries have no order of their own.
+    rows = {name: found.pop(name) for name in _FIRST if name in found}
+    rows |= {f"slot {name}": slots[name] for name in sorted(slots)} | found
+    for name, value in rows.items():
+        click.echo(f"{name}: {'nothing' if value is None else value}")
     if download:
         click.echo("download: {file_version}, {durable} of {size} bytes are durable".format(**download))
     if rejected:
