@@ -26,6 +26,34 @@ LINGERS_BEFORE_VERIFYING = with_function(
         _device.display.show()
         time.sleep(1)""",
 )
+# Wants a file for this device alone, asks until it has one, and shows what came.
+WANTS_ITS_FILE = (
+    with_function(
+        "start",
+        """    global _device
+    _device = device
+    device.every(200, _ask)""",
+    )
+    + """
+
+_have = False
+
+
+def _ask(elapsed):
+    if not _have:
+        _device.fetch_file(0xFFC1, _take)
+
+
+def _take(file_version, contents):
+    global _have
+    from binascii import crc32
+
+    _have = contents is not None
+    text = "File %d: %d, %08x" % (file_version, len(contents), crc32(contents)) if _have else "No file"
+    _device.display.write(1, text)
+    _device.display.show()
+"""
+)
 
 
 def activated_by(path):

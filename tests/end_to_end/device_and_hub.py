@@ -125,6 +125,12 @@ def runs_version_2(device):
     return found["slots"]["B"]
 
 
+async def screen_shows(device, text):
+    async with asyncio.timeout(EVENT_S):
+        while text not in device.screen():
+            await asyncio.sleep(0.1)
+
+
 def names(events):
     return [event.name for event in events]
 

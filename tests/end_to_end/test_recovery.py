@@ -4,8 +4,6 @@ an application keeps.
 The functions are also the stories of the boards' tests.
 """
 
-import asyncio
-
 from zigpy.zcl.foundation import Status
 
 from boards.common import flash_map
@@ -17,18 +15,13 @@ from tests.end_to_end.device_and_hub import (
     hub_of,
     names,
     runs_version_2,
+    screen_shows,
     update_to_the_end,
     version_becomes,
 )
 from tests.scenarios import scenario
 from tools.demo.images import V2
 from tools.emulator.state_dir import StateDir
-
-
-async def screen_shows(device, text):
-    async with asyncio.timeout(EVENT_S):
-        while text not in device.screen():
-            await asyncio.sleep(0.1)
 
 
 def rot(state, unit):
