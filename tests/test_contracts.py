@@ -214,7 +214,7 @@ def test_the_simulator():
 def test_the_fuzzer():
     board = FuzzerBoard({}, 63).made_of(simulated_bench())
     implementations.hold("fuzzer", board)
-    with pytest.raises(home.Reset):
+    with pytest.raises(world.Reset):
         board.reset()
 
 

@@ -48,7 +48,12 @@ IMPLEMENTATIONS = {
     ),
     "simulator": (
         ("identity", "boot control", "clock", "entropy", "watchdog", "flash", "settings area"),
-        (_WORLD + "_Board", _WORLD + "Identity", "tools/simulator/flash.py:ObservedFlash"),
+        (
+            _WORLD + "BareBoard",
+            _WORLD + "_Board",
+            _WORLD + "Identity",
+            "tools/simulator/flash.py:ObservedFlash",
+        ),
         "tests/test_contracts.py::test_the_simulator",
     ),
     "fuzzer": (
