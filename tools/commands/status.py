@@ -5,10 +5,12 @@ import json
 
 import click
 
+from firmware_agent import reject
 from tools.errors import Failed
 from tools.rig.console import BAUD, PORT, Listener
 
 _ASK_AGAIN_S = 1.0
+_RECOVERY = "the recovery agent, from the boot files"
 _FIRST = ("runs", "file_version", "security_counter")
 
 
@@ -35,11 +37,19 @@ def command(port: str, baud: int, timeout: float, as_json: bool) -> None:
     rows = {name: found.pop(name) for name in _FIRST if name in found}
     rows |= {f"slot {name}": slots[name] for name in sorted(slots)} | found
     for name, value in rows.items():
-        click.echo(f"{name}: {'nothing' if value is None else value}")
+        click.echo(f"{name}: {_RECOVERY if value is None else value}")
     if download:
         click.echo("download: {file_version}, {durable} of {size} bytes are durable".format(**download))
     if rejected:
-        click.echo("rejected: {file_version}, reason {number}".format(**rejected))
+        click.echo(f"rejected: {rejected['file_version']}, {_reason(rejected['number'])}")
+
+
+def _reason(number: int) -> str:
+    """In words; a device may be newer than this table."""
+    try:
+        return f"{reject.name(number)} ({number}): {reject.text(number)}"
+    except ValueError:
+        return f"reason {number}"
 
 
 async def _status(port: str, baud: int, timeout: float) -> dict:
