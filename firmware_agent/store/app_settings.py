@@ -70,8 +70,10 @@ class AppSettings:
         for step in range(1, self._banks):
             self._bank = (bank + step) % self._banks
             self._position = 0
-            kept = other is None or self._append(self._pack(other[1], other[0], other[2]))
-            if kept and self._try(schema, data):
+            if other is not None and not self._append(self._pack(other[1], other[0], other[2])):
+                # What a cut left there may yet become readable, with the number that would be next.
+                self._sequence += 1
+            elif self._try(schema, data):
                 return True
         return False
 

@@ -204,3 +204,33 @@ def judge(device, saved, seed):
     assert device.settings.save(1, b"at last")
     assert device.power_on().load(1) == b"at last"
     assert device.settings.load(2) == b"at last"
+
+
+def test_a_record_that_a_cut_hid_is_older_than_the_next_one_even_if_its_bank_cannot_be_erased_any_more():
+    for seed in range(1, 9):  # whether the cells of a cut read done is drawn at each start
+        device = Device(seed=seed)
+        for _ in range(4):  # until the newest record lies in the last bank but one
+            device.power_on().save(2, b"other %d" % seed)
+            if device.settings._newest(255, -1)[3] == device.units - 2:
+                break
+            device.power_on().save(1, b"old")
+        old = device.settings.load(1)
+        assert device.settings._newest(255, -1)[3] == device.units - 2
+        device.power_on()
+        device.flash.arm(3, FLICKER, 256)  # after the erase and what is repeated
+        try:
+            device.settings.save(1, b"hidden")
+        except PowerCut:
+            pass
+        while device.power_on().load(1) != old:
+            pass
+        erase = device.flash.ioctl
+        worn = device.units - 1
+
+        def ioctl(operation, argument, erase=erase, worn=worn):
+            return None if operation == 6 and argument == worn else erase(operation, argument)
+
+        device.flash.ioctl = ioctl
+        assert device.settings.save(1, b"new")
+        for _ in range(8):
+            assert device.power_on().load(1) == b"new", seed
