@@ -27,6 +27,9 @@ _BRISK = 20  # ms that timers may be behind when the next block is asked for
 _STEADY = 10 * 60 * 1000  # ms after which a boot was no crash loop
 _POSTPONE_LIMIT = 24 * 3600 * 1000  # ms the application may keep its firmware after activation was allowed
 _MAX_FRAME = 128
+# ms: nothing is timed for longer, so nothing is counted for longer. From 2**30 on, the twelfth day, an
+# integer is an object on 32-bit ports: each block would allocate.
+_LONGEST = 24 * 3600 * 1000
 
 
 class Agent:
@@ -117,9 +120,12 @@ class Agent:
         if elapsed == 0:
             return
         self._owed = 0
-        self._since_boot += elapsed
-        self._since_poll += elapsed
-        self._since_block += elapsed
+        if self._since_boot < _LONGEST:
+            self._since_boot += elapsed
+        if self._since_poll < _LONGEST:
+            self._since_poll += elapsed
+        if self._since_block < _LONGEST:
+            self._since_block += elapsed
         if self._client.state == states.ACTIVATING:
             self._postponed += elapsed
         self._client.handle_elapsed(elapsed)

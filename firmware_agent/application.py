@@ -26,12 +26,13 @@ class Device:
         self._client_settings = client_settings
         self._store = store
         self._emit = board.emit
+        self._seconds = 0  # and milliseconds since then: both stay small integers on 32-bit ports
         self._milliseconds = 0
         self._callbacks = []
 
     def milliseconds(self):
         """Since the start of this boot; only ever grows."""
-        return self._milliseconds
+        return self._seconds * 1000 + self._milliseconds
 
     def every(self, period_ms, callback):
         """Call ``callback(elapsed_ms)`` about every ``period_ms``; it must return within 10 ms or so."""
@@ -70,9 +71,9 @@ class Device:
         if not FIRST_SPECIFIC_TYPE <= image_type <= LAST_SPECIFIC_TYPE:
             raise ValueError("no device-specific image type: 0x%04x" % image_type)
         settings = self._client_settings
-        if not settings.specific_file_size or self._takers or self._milliseconds < self._next_file:
+        if not settings.specific_file_size or self._takers or self.milliseconds() < self._next_file:
             return False
-        self._next_file = self._milliseconds + settings.specific_file_period
+        self._next_file = self.milliseconds() + settings.specific_file_period
         self.wanted_file = image_type
         self._takers.append(take)
         return True
@@ -86,6 +87,9 @@ class Device:
     def elapsed(self, milliseconds):
         """The agent's: time went by; runs what is due, each callback at most once."""
         self._milliseconds += milliseconds
+        if self._milliseconds >= 1000:
+            self._seconds += self._milliseconds // 1000
+            self._milliseconds %= 1000
         for entry in self._callbacks:
             entry[2] += milliseconds
             if entry[2] >= entry[0]:
