@@ -10,7 +10,7 @@ from tools.simulator import stories
 _TIMES = (0, 1, 49, 50, 200, 3000, 4500, 9000, 30000, 61000, 3600000, 86400000)
 _MOST_STEPS = 40
 FRAMES_SEEDS = (
-    # Each letter's value modulo 18 is a step: see Hostile.step().
+    # Each letter's value modulo 18 is a step: see STEPS.
     b"\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02",
     b"\x02\x02\x03\x0d\x05\x04\x05\x02\x07\x02\x06\x05\x0d\x95\x02\x02",
     b"\x02\x02\x06\x05\x0b\x97\0\0\0\0\0\0\0\1\xc8\0\x04\x0a\x02\x08\x05\x04\x05\x02",
@@ -85,46 +85,67 @@ class Hostile:
         self.home.check()
 
     def step(self) -> None:
-        """One thing that happens."""
-        home, take = self.home, self.input
-        kind = take.byte() % 18
-        if kind == 0:
-            home.hear(take.some())
-        elif kind == 1:
-            home.hear(linked(take.some()))
-        elif kind == 2:
-            self._answer(lambda frame: frame)
-        elif kind == 3:
-            self._answer(self._changed)
-        elif kind == 4:
-            home.pass_time(_TIMES[take.byte() % len(_TIMES)])
-        elif kind == 5:
-            home.hear(linked(home.hub.notify()))
-        elif kind == 6:
-            self._say(b"\x19", take.byte(), take.some())
-        elif kind == 7:
-            home.board.joined = not home.board.joined
-            home.poll()
-        elif kind == 8:
-            self._answer(lambda frame: frame[: len(frame) - 1 - take.byte() % len(frame)])
-        elif kind == 9:
-            home.hear(linked(self.last))
-        elif kind == 10:
-            self._say(b"\x18", 0x0B, bytes((take.byte(), take.byte())))
-        elif kind == 11:
-            self._say(b"\x00", take.byte(), take.some(), (0x00, 0x19, 0x02)[take.byte() % 3])
-        elif kind == 12:
-            home.hear(linked(self._head(take.byte(), take.byte() << 8, 0, 0) + take.some()))
-        elif kind == 13:
-            self._answer(lambda frame: frame[:27] + struct.pack("<I", self._size()) + frame[31:])
-        elif kind == 14:
-            self._answer(lambda frame: frame + take.some())
-        elif kind == 15:
-            self._answer(lambda frame: frame[:1] + bytes((1,)) + frame[2:])
-        elif kind == 16:
-            home.fetch_file()
-        else:
-            self._identify(take.byte())
+        """One thing that happens: the input's next byte says which of STEPS."""
+        STEPS[self.input.byte() % len(STEPS)](self)
+
+    def bytes_on_the_link(self) -> None:
+        self.home.hear(self.input.some())
+
+    def any_frame(self) -> None:
+        self.home.hear(linked(self.input.some()))
+
+    def good_answer(self) -> None:
+        """What a good hub would say to the last request."""
+        self._answer(lambda frame: frame)
+
+    def changed_answer(self) -> None:
+        self._answer(self._changed)
+
+    def time_passes(self) -> None:
+        self.home.pass_time(_TIMES[self.input.byte() % len(_TIMES)])
+
+    def good_notify(self) -> None:
+        self.home.hear(linked(self.home.hub.notify()))
+
+    def ota_command(self) -> None:
+        self._say(b"\x19", self.input.byte(), self.input.some())
+
+    def link_comes_or_goes(self) -> None:
+        self.home.board.joined = not self.home.board.joined
+        self.home.poll()
+
+    def cut_answer(self) -> None:
+        self._answer(lambda frame: frame[: len(frame) - 1 - self.input.byte() % len(frame)])
+
+    def late_answer(self) -> None:
+        self.home.hear(linked(self.last))
+
+    def default_response(self) -> None:
+        self._say(b"\x18", 0x0B, bytes((self.input.byte(), self.input.byte())))
+
+    def general_command(self) -> None:
+        take = self.input
+        self._say(b"\x00", take.byte(), take.some(), (0x00, 0x19, 0x02)[take.byte() % 3])
+
+    def network_command(self) -> None:
+        """Of the ZigBee Device Profile."""
+        take = self.input
+        self.home.hear(linked(self._head(take.byte(), take.byte() << 8, 0, 0) + take.some()))
+
+    def answer_of_another_size(self) -> None:
+        self._answer(lambda frame: frame[:27] + struct.pack("<I", self._size()) + frame[31:])
+
+    def answer_with_more_behind(self) -> None:
+        self._answer(lambda frame: frame + self.input.some())
+
+    def broadcast_answer(self) -> None:
+        self._answer(lambda frame: frame[:1] + bytes((1,)) + frame[2:])
+
+    def application_asks_for_a_file(self) -> None:
+        self.home.fetch_file()
+
+    def somebody_says_who_he_is(self) -> None:
+        self._identify(self.input.byte())
 
     def _identify(self, who: int) -> None:
         """Somebody answers the device's last question: who has the server, what is your EUI64."""
@@ -164,6 +185,29 @@ class Hostile:
         self.home.hear(linked(head + control + b"\x01" + bytes((command,)) + payload))
 
 
+# Their numbers stand in the seeds and in what a campaign has kept.
+STEPS = (
+    Hostile.bytes_on_the_link,
+    Hostile.any_frame,
+    Hostile.good_answer,
+    Hostile.changed_answer,
+    Hostile.time_passes,
+    Hostile.good_notify,
+    Hostile.ota_command,
+    Hostile.link_comes_or_goes,
+    Hostile.cut_answer,
+    Hostile.late_answer,
+    Hostile.default_response,
+    Hostile.general_command,
+    Hostile.network_command,
+    Hostile.answer_of_another_size,
+    Hostile.answer_with_more_behind,
+    Hostile.broadcast_answer,
+    Hostile.application_asks_for_a_file,
+    Hostile.somebody_says_who_he_is,
+)
+
+
 def frames(data: bytes) -> None:
     """A storm of frames; after some of them a good hub must update the device."""
     if not data:
@@ -198,47 +242,58 @@ def _fed(data: bytes, step: int) -> tuple | None:
     return None
 
 
+def _content(data: bytes, bent: bool) -> bytes:
+    """A good upgrade file with bytes changed and put in as the input says, or the input as it is."""
+    if not bent:
+        return data[2:]
+    take = Input(data[2:])
+    content = bytearray(stories.upgrade(stories.NEW, stories.IMAGE_SIZE))
+    while not take.over:
+        at = take.byte() | (take.byte() & 1) << 8
+        if take.byte() & 3:
+            content[at % len(content)] = take.byte()
+        else:
+            content[at % len(content) : at % len(content)] = take.some()
+    return bytes(content)
+
+
 def files(data: bytes) -> None:
     """An upgrade file under the offered name, in blocks of any size: changed bytes of a good one, or any."""
     take = Input(data)
     kind, block = take.byte(), 1 + take.byte() % 63
-    if kind & 1:
-        content = bytearray(stories.upgrade(stories.NEW, stories.IMAGE_SIZE))
-        while not take.over:
-            at = take.byte() | (take.byte() & 1) << 8
-            if take.byte() & 3:
-                content[at % len(content)] = take.byte()
-            else:
-                content[at % len(content) : at % len(content)] = take.some()
-    else:
-        content = bytearray(data[2:])
+    content = _content(data, bool(kind & 1))
     if len(content) < 18:
         return
-    results = {_fed(bytes(content), step) for step in (1, block, len(content))}
+    results = {_fed(content, step) for step in (1, block, len(content))}
     if len(results) != 1:
         raise Broken(f"the split decides: {results}")
     home = Home(data_size=block)
     good = home.hub
     home.hub = type(good)()
-    home.hub.offer(bytes(content))
+    home.hub.offer(content)
     if kind & 2:
         # Whatever the file says, it is offered as what the device wants.
         home.hub.identity = good.identity
         home.hub.version = good.version
     if kind & 4:
         home.hub.image += bytes(kind)
-    hostile = Hostile(home, b"")
-    for _ in range(12 if kind & 8 else 60):
-        if not home.asked:
-            home.pass_time(3000)
-        before = home.asked
-        hostile._answer(lambda frame: frame)
-        if home.asked == before:
-            break
+    _serve(home, 12 if kind & 8 else 60)
     home.check()
     if kind & 0x30 == 0x30:
         home.hub = good
         home.rescue()
+
+
+def _serve(home: Home, requests: int) -> None:
+    """Answer so many, or until nothing more is asked."""
+    hub = Hostile(home, b"")
+    for _ in range(requests):
+        if not home.asked:
+            home.pass_time(3000)
+        before = home.asked
+        hub.good_answer()
+        if home.asked == before:
+            return
 
 
 TARGETS = {"frames": frames, "files": files}
