@@ -23,7 +23,6 @@ from tests.portable.bench import FILE_HEADER, Bench, Image, RememberedSignatures
 _MOST_LIVES = 30
 _BEFORE_ACCEPTANCE = 512  # bytes that a cut before the acceptance may cost
 _STATE_KIND = b"\x53"
-COUNTER_AT = 8
 SEQUENCE_AT = 4
 
 

@@ -141,7 +141,6 @@ class PybFlash:
     """pyb.Flash(start=, len=): over SPI NOR, or (``internal``) behind the cache of internal flash."""
 
     internal = False
-    internal_sector = 16384
     made = []
 
     def __init__(self, *, start=-1, len=-1):

@@ -70,7 +70,6 @@ class FakeDevice:
     port: int = 0
     image: bytearray = field(default_factory=bytearray)
     received: list[Received] = field(default_factory=list)
-    abandoned: bool = False
     _offer: tuple[int, int] | None = None
     _tsn: int = 0
 
@@ -132,7 +131,6 @@ class FakeDevice:
                 self.image += frame.payload[14 : 14 + length]
             await self.ask_for_block()
         elif frame.command == BLOCK_ANSWER:
-            self.abandoned = True
             self._offer = None
         elif frame.command == END_ANSWER and self.verdict == 0:
             self.file_version = self._offer[0]

@@ -75,7 +75,7 @@ def test_a_port_that_does_not_open_says_why(tmp_path):
     asyncio.run(run())
 
 
-def test_a_port_is_not_shared(tmp_path):
+def test_a_port_is_not_shared():
     async def run():
         with open_pty() as (_, name):
             first = Port(name, 115200, lambda data: None)

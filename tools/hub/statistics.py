@@ -54,7 +54,6 @@ class LinkStatistics:
     sent: dict[str, Traffic] = field(default_factory=lambda: defaultdict(Traffic))
     received: dict[str, Traffic] = field(default_factory=lambda: defaultdict(Traffic))
     broadcasts_sent: int = 0
-    broadcasts_received: int = 0
     undelivered: int = 0
     bad_contents: int = 0
     bad_frames: int = 0
@@ -81,7 +80,6 @@ class LinkStatistics:
 
     def count_received(self, frame: HanFrame, contents_bytes: int, wire_bytes: int) -> None:
         self.received[frame.name()].add(contents_bytes, wire_bytes)
-        self.broadcasts_received += frame.kind == BROADCAST
 
     def bytes_served(self, file_version: int) -> int:
         """Image bytes put on the air for this file version, repeats included."""

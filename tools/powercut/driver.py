@@ -37,7 +37,7 @@ class Tally:
     phases: dict[str, int] = field(default_factory=dict)  # last event before the cut: cuts
 
     @staticmethod
-    def of(tallies: "Iterable[Tally]") -> "Tally":
+    def of(tallies: Iterable["Tally"]) -> "Tally":
         """What all of them come to."""
         total = Tally()
         for tally in tallies:
@@ -101,6 +101,52 @@ class Device:
             await self.process.wait()
 
 
+class _Watch:
+    """Follows one life's events; the oracle judges each boot."""
+
+    def __init__(self, device: Device, version: int, after: str | None):
+        self.last = "listening"
+        self.confirmed = False  # ``version``
+        self.accepted: list[tuple[str, dict]] = []
+        self.begun = asyncio.Event()  # the event ``after``: from then on the seconds of power count
+        self._device = device
+        self._version = version
+        self._after = after
+        if after is None:
+            self.begun.set()
+
+    async def to_the_end(self) -> None:
+        """Until ``version`` is confirmed; before it, only the loss of power ends a life."""
+        while event := await self._device.event():
+            self.last = event["event"]
+            if self.last == self._after:
+                self.begun.set()
+            self._judge(event)
+            if self.confirmed:
+                return
+        raise Violation("the emulator ended by itself")
+
+    def _judge(self, event: dict) -> None:
+        device = self._device
+        if self.last == "boot":
+            device.oracle.at_boot(
+                device.memory,
+                "AB".index(event["slot"]),
+                int(event["file_version"], 16),
+                event["state"] == "trial",
+                device.past,
+            )
+        elif self.last == "failed":
+            raise Violation("nothing boots")
+        elif self.last == "rejected":
+            raise Violation(f"rejected: {event['text']}")
+        elif self.last == "accepted":
+            self.accepted.append((self.last, event))
+        elif self.last == "confirmed":
+            device.past.confirmed = int(event["file_version"], 16)
+            self.confirmed = device.past.confirmed == self._version
+
+
 async def _life(
     device: Device, factory: Path, version: int, power: float | None, after: str | None = None
 ) -> tuple[bool, str]:
@@ -110,45 +156,13 @@ async def _life(
     port = await device.power_on(factory)
     # A device in the middle of a download goes on by itself; a Notify would make it ask what there is.
     hub = asyncio.create_task(wire.serve(device.hub, "127.0.0.1", port, not device.past.loading))
-    last = "listening"
-    confirmed = False
-    begun = asyncio.Event()  # the seconds of power count
-
-    async def watch() -> None:
-        nonlocal last, confirmed
-        while event := await device.event():
-            last = event["event"]
-            if last == after:
-                begun.set()
-            if last == "boot":
-                device.oracle.at_boot(
-                    device.memory,
-                    "AB".index(event["slot"]),
-                    int(event["file_version"], 16),
-                    event["state"] == "trial",
-                    device.past,
-                )
-            elif last == "failed":
-                raise Violation("nothing boots")
-            elif last == "rejected":
-                raise Violation(f"rejected: {event['text']}")
-            elif last == "accepted":
-                events.append((last, event))
-            elif last == "confirmed":
-                device.past.confirmed = int(event["file_version"], 16)
-                confirmed = device.past.confirmed == version
-                if confirmed:
-                    return
-        raise Violation("the emulator ended by itself")
+    watch = _Watch(device, version, after)
 
     async def lose_power() -> None:
-        await begun.wait()
+        await watch.begun.wait()
         await asyncio.sleep(_UPDATE_DEADLINE if power is None else power)
 
-    if after is None:
-        begun.set()
-    events: list[tuple[str, dict]] = []
-    tasks = [asyncio.create_task(watch()), asyncio.create_task(lose_power())]
+    tasks = [asyncio.create_task(watch.to_the_end()), asyncio.create_task(lose_power())]
     try:
         done, _ = await asyncio.wait(tasks, timeout=_UPDATE_DEADLINE, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -158,11 +172,11 @@ async def _life(
         for task in (*tasks, hub):
             task.cancel()
         await asyncio.gather(*tasks, hub, return_exceptions=True)
-    if not confirmed and (power is None or not done):
+    if not watch.confirmed and (power is None or not done):
         raise Violation(f"0x{version:08x} was not confirmed in {_UPDATE_DEADLINE:.0f} s")
     device.oracle.fetched(device.hub, device.past, True)
-    device.oracle.at_cut_of_life(events, device.past)
-    return confirmed, last
+    device.oracle.at_cut_of_life(watch.accepted, device.past)
+    return watch.confirmed, watch.last
 
 
 async def campaign(
