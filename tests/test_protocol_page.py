@@ -8,13 +8,13 @@ import pytest
 
 from firmware_agent.protocol import states
 from firmware_agent.protocol.settings import Settings
-from tools import draw_states, layout, settings_table
+from tools import draw_states, layout, page_part, settings_table
 
-PAGE = draw_states.PAGE.read_text(encoding="utf-8")
+PAGE = page_part.PAGE.read_text(encoding="utf-8")
 
 
 def test_diagram_is_the_table():
-    assert draw_states.drawn(PAGE) == PAGE, "run: make docs"
+    assert draw_states.PART.written(PAGE) == PAGE, "run: make docs"
 
 
 def test_diagram_has_every_entry_of_the_table():
@@ -48,7 +48,7 @@ def test_every_state_is_explained():
 
 
 def test_settings_table_is_the_settings():
-    assert settings_table.written(PAGE) == PAGE, "run: make docs"
+    assert settings_table.PART.written(PAGE) == PAGE, "run: make docs"
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| .+ \|$", PAGE, re.MULTILINE)
     defaults = {key: str(value) for key, value in vars(Settings).items() if not key.startswith("_")}
     assert dict(rows) == defaults and len(rows) == len(defaults)
@@ -77,6 +77,6 @@ def test_command_prints_what_the_page_holds(tool, text):
 
 
 def test_page_without_a_place_is_an_error():
-    for write in (draw_states.drawn, settings_table.written):
+    for write in (draw_states.PART.written, settings_table.PART.written):
         with pytest.raises(ValueError, match="no lines"):
             write("# A page\n")

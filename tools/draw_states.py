@@ -9,11 +9,7 @@ import sys
 from pathlib import Path
 
 from firmware_agent.protocol import states
-from tools import layout
-
-PAGE = layout.ROOT / "docs/protocol.md"
-BEGIN = "<!-- python -m tools.draw_states --write -->\n"
-END = "<!-- end -->\n"
+from tools.page_part import PagePart
 
 
 def names() -> tuple[list[str], list[str]]:
@@ -43,25 +39,7 @@ def mermaid() -> str:
     return "\n".join([*lines, "```"]) + "\n"
 
 
-def drawn(page: str) -> str:
-    """``page`` with the diagram of now. ValueError if it has no place for one."""
-    head, begin, rest = page.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"no lines {BEGIN.strip()} and {END.strip()}")
-    return head + begin + mermaid() + end + tail
-
-
-def main(arguments: list[str]) -> int:
-    if arguments == ["--write"]:
-        PAGE.write_text(drawn(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
-    elif arguments:
-        print("usage: python -m tools.draw_states [--write]", file=sys.stderr)
-        return 2
-    else:
-        print(mermaid(), end="")
-    return 0
-
+PART = PagePart("draw_states", "end", mermaid)
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(PART.main(sys.argv[1:]))

@@ -9,11 +9,7 @@ import sys
 from pathlib import Path
 
 from firmware_agent.protocol import settings
-from tools import layout
-
-PAGE = layout.ROOT / "docs/protocol.md"
-BEGIN = "<!-- python -m tools.settings_table --write -->\n"
-END = "<!-- end of settings -->\n"
+from tools.page_part import PagePart
 
 
 def rows() -> list[tuple[str, str, str]]:
@@ -41,25 +37,7 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def written(page: str) -> str:
-    """``page`` with the table of now. ValueError if it has no place for one."""
-    head, begin, rest = page.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"no lines {BEGIN.strip()} and {END.strip()}")
-    return head + begin + "\n" + table() + "\n" + end + tail
-
-
-def main(arguments: list[str]) -> int:
-    if arguments == ["--write"]:
-        PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
-    elif arguments:
-        print("usage: python -m tools.settings_table [--write]", file=sys.stderr)
-        return 2
-    else:
-        print(table(), end="")
-    return 0
-
+PART = PagePart("settings_table", "end of settings", lambda: f"\n{table()}\n")
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(PART.main(sys.argv[1:]))
