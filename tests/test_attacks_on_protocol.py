@@ -14,7 +14,7 @@ import pytest
 from firmware_agent import reject
 from firmware_agent.protocol import states
 from firmware_agent.protocol.session import BLOCK
-from tests.test_cli_inspect import DATA
+from tests.command_line.test_inspect import DATA
 from tools import layout
 from tools.fuzzing.home import GEOMETRY, Home, linked
 from tools.simulator import stories

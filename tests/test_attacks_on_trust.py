@@ -21,9 +21,9 @@ from firmware_agent.trust import manifest as inner
 from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors
 from tests import attacked_device
 from tests.attacked_device import NEXT, PAYLOAD, LoggedFlash, deliver, made, with_head
+from tests.command_line.running import run
 from tests.make_envelope_vectors import KEY, OTHER_KEY
 from tests.portable.bench import Bench, Image, RememberedSignatures, refusal
-from tests.test_cli_sign import run
 from tools import envelope, keys, upgrade_file
 
 

@@ -1,5 +1,4 @@
 """inspect, held to the contract of the command line: any bytes at all, and the device's verdict."""
-# ruff: noqa: F811 (the fixture `place` is imported, and then an argument)
 
 import hashlib
 import json
@@ -14,11 +13,11 @@ from hypothesis import strategies as st
 
 from firmware_agent import reject
 from firmware_agent.trust.envelope import key_id
-from tests.test_cli_sign import PAYLOAD, ROOT, inspect, place, run, sign  # noqa: F401
+from tests.command_line.running import PAYLOAD, inspect, run, sign
 from tests.test_known_keys import DCC_SUPPLIER
-from tools import envelope, inspection, keys, upgrade_file
+from tools import envelope, inspection, keys, layout, upgrade_file
 
-DATA = ROOT / "tests" / "data"
+DATA = layout.ROOT / "tests" / "data"
 KEY = keys.from_scalar(0x1234567)
 ANCHORS = [KEY.public_key]
 

@@ -1,5 +1,4 @@
 """provision: a device leaves the factory with its trust anchors, and with no test key."""
-# ruff: noqa: F811 (the fixture `place` is imported, and then an argument)
 
 import json
 
@@ -7,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.test_cli_sign import place, run, sign  # noqa: F401
+from tests.command_line.running import run, sign
 from tools import keys, native_modules, pinned_table
 
 

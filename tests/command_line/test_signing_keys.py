@@ -1,5 +1,4 @@
 """Where the signing key may be: in a file, behind a passphrase, in another program, on another machine."""
-# ruff: noqa: F811 (the fixture `place` is imported, and then an argument)
 
 import hashlib
 import os
@@ -12,7 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from firmware_agent.trust.envelope import Envelope
-from tests.test_cli_sign import inspect, place, run, sign  # noqa: F401
+from tests.command_line.running import inspect, run, sign
 from tools import keys, signing
 
 DESCRIBED = ["--device", "ppmid", "--manufacturer-code", "0x1234", "--file-version", "0x00020000"]

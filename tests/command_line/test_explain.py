@@ -1,5 +1,4 @@
 """inspect --explain: one device's verdict, rule by rule, and the same as the device's own."""
-# ruff: noqa: F811 (the fixture `place` is imported, and then an argument)
 
 import json
 
@@ -12,9 +11,9 @@ from firmware_agent.reject import Rejected
 from firmware_agent.trust import acceptance
 from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors
 from firmware_agent.trust.verifier import SlotVerifier
+from tests.command_line.running import run, sign
+from tests.command_line.test_inspect import IDENTITY, WRONG, damaged, made
 from tests.make_envelope_vectors import KEY
-from tests.test_cli_inspect import IDENTITY, WRONG, damaged, made
-from tests.test_cli_sign import place, run, sign  # noqa: F401
 from tools import envelope, explanation, keys, upgrade_file
 
 RULES = ["upgrade file", *[name for name, _, _ in acceptance.RULES], "payload"]

@@ -1,0 +1,1 @@
+"""The command line, held to its contract, command by command."""
