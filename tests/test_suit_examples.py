@@ -19,13 +19,13 @@ from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors
 from firmware_agent.trust.envelope import Envelope, head_length, key_id, read_digest
 from firmware_agent.trust.manifest import Manifest
 from tests.portable.test_manifest import Around
-from tests.test_envelope import ROOT, mutated, walk
+from tests.test_envelope import mutated, walk
 from tests.test_known_keys import SUIT_KEY
-from tools import keys
+from tools import keys, layout
 
 EXAMPLES = {
     name: bytes.fromhex("".join(rows))
-    for name, rows in json.loads((ROOT / "tests/data/suit_examples.json").read_text()).items()
+    for name, rows in json.loads((layout.ROOT / "tests/data/suit_examples.json").read_text()).items()
 }
 
 # Why our profile refuses each, named by its own code: the envelope, then the manifest by itself.

@@ -4,7 +4,7 @@ import random
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from tests.boards.test_rig import console, on  # noqa: F401  a fixture
+from tests.boards import on
 
 # FIPS 197, appendices C.1 and C.3.
 PLAIN = "00112233445566778899aabbccddeeff"
@@ -64,7 +64,7 @@ def drawn(count):
         yield f"message {number}", key, mode, iv, plain, cipher.update(plain) + cipher.finalize()
 
 
-def test_aes_is_that_of_the_standards_and_of_another_library(console):  # noqa: F811
+def test_aes_is_that_of_the_standards_and_of_another_library(console):
     of_hex = bytes.fromhex
     cases = [(f"block {key}", of_hex(key), 1, b"", of_hex(PLAIN), of_hex(secret)) for key, secret in BLOCKS]
     for name, mode, (iv, secret) in (("CBC", 2, CBC), ("CTR", 6, CTR)):

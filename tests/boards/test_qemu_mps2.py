@@ -19,7 +19,7 @@ from boards.common import flash_map
 from boards.qemu_mps2 import memory_map
 from firmware_agent.boot import CRASH, WATCHDOG
 from tests import sample_apps, scenarios
-from tests.boards import check_firmware
+from tests.boards import BOARD, check_firmware
 from tests.end_to_end import device_and_hub, test_recovery
 from tests.end_to_end import test_expiry as expiry
 from tests.end_to_end import test_interface as interface
@@ -33,7 +33,6 @@ from tools.demo import images as demo_images
 from tools.demo.device import HOST
 from tools.emulator.state_dir import StateDir
 
-BOARD = "qemu_mps2"
 # A busy host gives the emulated processor a fraction of its time.
 HANGS_S = 120.0
 MOST_IDLE_CPU = 0.2

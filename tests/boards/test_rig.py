@@ -11,14 +11,11 @@ import pytest
 
 from boards.common import flash_map as fm
 from firmware_agent.store.image_writer import PROOF_SIZE
-from tests.boards import check_firmware
+from tests.boards import BOARD, check_firmware, on
 from tests.contracts import implementations
 from tests.end_to_end.device_and_hub import hanota
 from tools import layout
-from tools.demo import images as demo_images
-from tools.emulator.state_dir import StateDir
 
-BOARD = "qemu_mps2"
 SMOKE_S = 900.0  # on a host that is busy with everything else, too
 SEED = "20261125"
 # A slice: what the board reads, its tables, its frames; and 20,000 blocks the whole way with
@@ -93,30 +90,6 @@ def test_a_slice_of_the_portable_tests_on_the_bench():
     passed = int(done.stdout.split(" passed")[0].split()[-1])
     assert passed >= 30 and "failed" not in done.stdout
     print(f"{passed} portable tests on the bench {BOARD}")
-
-
-@pytest.fixture(scope="module")
-def console(tmp_path_factory):
-    """The console of a device of its own, a pseudo-terminal."""
-    check_firmware(BOARD)
-    images = demo_images.make(tmp_path_factory.mktemp("images"))
-    state = StateDir(tmp_path_factory.mktemp("console") / "device")
-    command = [sys.executable, "-m", "tools", "emulate", "--board", BOARD, "--state", str(state.path)]
-    command += ["--factory", str(images.upgrade_file(1)), "--trust", str(images.public_key)]
-    command += ["--pty", "--console-pty"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=layout.ROOT)
-    try:
-        assert json.loads(process.stdout.readline())["event"] == "listening"
-        assert json.loads(process.stdout.readline())["event"] == "boot"
-        yield state.console
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def on(console, *arguments):
-    words = 2 if arguments[0] == "board" else 1
-    return asyncio.run(hanota(*arguments[:words], "--port", console, *arguments[words:]))
 
 
 def test_status_log_and_shell(console):
