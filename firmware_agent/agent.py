@@ -139,7 +139,7 @@ class Agent:
             self._joined = joined
             self._receiver.reset()
             if joined:
-                self._client.rejoined()
+                self.endpoint.rejoined()
         if joined:
             if not self._announced:
                 self._announced = True

@@ -9,7 +9,7 @@ was asked with and the request's sequence number.
 from firmware_agent.protocol import aps_frame as aps
 from firmware_agent.protocol import attributes, general_commands, zcl, zdo
 from firmware_agent.protocol import ota_commands as ota
-from firmware_agent.protocol.session import BLOCK, FOREVER, NONE, WRITE
+from firmware_agent.protocol.session import BLOCK, FOREVER, NONE, QUERY, WRITE
 from hal import byte_loops
 
 _REPLY_SIZE = 128
@@ -108,8 +108,9 @@ class Endpoint:
     def put_question(self, out):
         """The question for the server's EUI64 as a whole frame in ``out``; returns its length or 0.
 
-        It is due once the server was heard, and again at each Notify of a server that did not answer. While
-        the server is silent it is that of the search for it.
+        It is due once the server was heard. Another one may take its place under the same address, as the
+        next Communications Hub in a home does: so it is due again with each query for an image, after a
+        silence, and when the link is back. While the server is silent it is that of the search for it.
         """
         if self.client.unanswered >= self.client.settings.server_errors:
             if self.search is None:
@@ -117,9 +118,11 @@ class Endpoint:
 
                 self.search = ServerSearch(self)
             return self.search.put_question(out)
-        self.search = None
+        if self.search is not None:
+            self.search = None
+            self._asked = -1
         address = self.server_address
-        if not self.heard or self._eui64_of == address or self._asked == address:
+        if not self.heard or self._asked == address:
             return 0
         self._asked = address
         return self.put_eui64_question(out, address)
@@ -178,9 +181,16 @@ class Endpoint:
             self.profile,
         )
         length += aps.HEADER_SIZE
+        if client.outstanding == QUERY and client.tries == 0:
+            self._asked = -1
         if client.outstanding == BLOCK and length == _REQUEST_LENGTH:
             byte_loops.copy(self._request, out, 0, 0, length)
         return length
+
+    def rejoined(self):
+        """The link is back; who is there may be another one."""
+        self._asked = -1
+        self.client.rejoined()
 
     def put_announce(self, out):
         """Device_annce, broadcast; returns its length."""
@@ -248,7 +258,6 @@ class Endpoint:
             if self.client.notified != notified:
                 self.server_address = aps.u16(buf, aps.SOURCE_AT)
                 self.server_endpoint = buf[aps.SOURCE_ENDPOINT_AT]
-                self._asked = -1
         else:
             status = zcl.UNSUP_CLUSTER_COMMAND
         # A Default Response goes to a unicast, never to a Default Response (ZCL r8, 2.5.12.2). Our own

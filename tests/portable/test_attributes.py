@@ -5,8 +5,10 @@ import struct
 from firmware_agent.protocol.attributes import dotted
 from tests.portable.scripted import (
     BASIC,
+    HOUR,
     IMAGE,
     NEW,
+    NO_IMAGE,
     OTA,
     Identity,
     Rig,
@@ -86,6 +88,10 @@ def question(rig):
     return bytes(out[: rig.endpoint.put_question(out)])
 
 
+def question_tsn(rig):
+    return bytes([rig.endpoint.zdo_tsn])
+
+
 def ieee_address(rig, eui64=SERVER, address=0x0000, status=0, length=12, **where):
     answer = (b"\x01" + bytes([status]) + eui64 + struct.pack("<H", address))[:length]
     rig.hear(answer, cluster=0x8001, endpoint=0, source_endpoint=0, profile=0, **where)
@@ -100,11 +106,42 @@ def test_server_s_eui64_is_asked_for_once_it_was_heard():
     )
     assert question(rig) == b"", "one question"
     rig.hear(notify(tsn=2))
-    assert len(question(rig)) == 17, "and another at the next Notify, while there is no answer"
+    assert question(rig) == b"", "the query is still the same"
     ieee_address(rig)
     assert value(rig, OTA, 0x0000) == b"\xf0" + SERVER
-    rig.hear(notify(tsn=3))
-    assert question(rig) == b""
+
+
+# rule: server-replaced
+def test_server_s_eui64_is_asked_for_again_whenever_another_may_be_at_its_address():
+    """The next Communications Hub is at address 0x0000, too."""
+
+    def next_query(rig):
+        rig.hear(NO_IMAGE)
+        rig.asked.clear()
+        rig.query()
+
+    def silence(rig):
+        next_query(rig)
+        assert len(question(rig)) == 17
+        rig.pass_time(5000)
+        assert question(rig)[8:10] == b"\x06\x00", "a search"
+        rig.hear(NO_IMAGE)
+
+    for happens in (next_query, silence, lambda rig: rig.endpoint.rejoined()):
+        rig = Rig(query_period=HOUR, server_errors=1)
+        rig.query()
+        rig.hear(NO_IMAGE)
+        assert len(question(rig)) == 17
+        ieee_address(rig)
+        for _ in range(3):
+            rig.hear(NO_IMAGE)
+            assert question(rig) == b""
+        happens(rig)
+        assert value(rig, OTA, 0x0000) == b"\xf0" + SERVER, "until it is known better"
+        assert question(rig)[4:] == b"\x00\x00\x00\x00\x01\x00\x00\x00" + question_tsn(rig) + bytes(4)
+        assert question(rig) == b""
+        ieee_address(rig, b"\x33" * 8)
+        assert value(rig, OTA, 0x0000) == b"\xf0" + b"\x33" * 8
 
 
 def test_server_s_eui64_is_that_of_the_server_of_now():

@@ -71,7 +71,7 @@ def searching(**settings):
 
 
 def lose(rig):
-    while not rig.questions:
+    while not rig.questions or struct.unpack_from("<H", rig.questions[-1], 8)[0] != MATCH:
         rig.pass_time(500)
 
 

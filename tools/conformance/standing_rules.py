@@ -41,6 +41,13 @@ STANDING = {
             "ZCL chapter 11",
         ),
         Rule(
+            "server-replaced",
+            "UpgradeServerID does not outlive a server whose place another one has taken, the next "
+            "Communications Hub say: the EUI64 is asked for again with each query, after a silence, and when "
+            "the link is back.",
+            "ours; GB",
+        ),
+        Rule(
             "server-others",
             "Any other device is taken only if a setting allows it.",
             "ours; Silabs takes the first",

@@ -75,6 +75,8 @@ _LOST = (
     ("another server, though ours is back", _SEARCH, "if client.unanswered < client.settings.server_errors:", "if False:", SILENT),
     ("the silent server is found anew", _ENDPOINT, "if address == self.server_address and endpoint == self.server_endpoint:", "if False:", SILENT),
     ("the mark of a server that moved stays", _ENDPOINT, "        self._asked = self._eui64_of = -1\n", "        self._asked = -1\n", SILENT),
+    ("whoever is at its address is the server", _ENDPOINT, "        if client.outstanding == QUERY and client.tries == 0:\n            self._asked = -1\n", "", SILENT),
+    ("the silent server is the one it was", _ENDPOINT, "            self.search = None\n            self._asked = -1\n", "            self.search = None\n", SILENT),
     ("a server that was found is asked some day", _CLIENT, "            self.due = min(self.due, soon)\n", "            pass\n", SILENT),
     ("the short way forgets the wish", _DOWNLOAD, " <= self.size - offset and not session.wish:", " <= self.size - offset:"),
     ("the short way asks past the end", _DOWNLOAD, "limit >= self._most <= self.size - offset and", "limit >= self._most and"),

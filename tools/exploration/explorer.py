@@ -120,7 +120,7 @@ def search_events() -> list[Event]:
         return Event(answer.name, lambda device: device.answer(answer))
 
     found = [
-        Event("the request goes out", Device.transmit, True),
+        Event("the request goes out", Searching.transmit, True),
         Event("a question goes out", Searching.question),
         Event("the deadline comes", lambda device: _deadline(device, 1, 1), True),
         Event("the slot is proven", lambda device: device.prove(True), True),

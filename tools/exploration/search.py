@@ -69,7 +69,7 @@ class SearchWatch:
     """What an observer knows. silent: requests since the server last said anything; begun: how many those
     were when the last search began, -1 if there is none; tsn: that one's number; candidates: (address,
     endpoint, was asked, has told) each; server: address and endpoint; marked: (whose EUI64 counts as the
-    server's, and that); asked: the server that was asked for it last."""
+    server's, and that); asked: the server that was asked for it since the last query; spoke: there is one."""
 
     def __init__(self, errors: int, others: bool) -> None:
         self._errors = errors
@@ -81,6 +81,7 @@ class SearchWatch:
         self.server = (COORDINATOR, 1)
         self.marked: tuple[int, bytes] = (-1, b"")
         self.asked = -1
+        self.spoke = False
 
     @property
     def eui64(self) -> bytes:
@@ -91,7 +92,10 @@ class SearchWatch:
 
     def heard(self, kind: fr.Kind, payload: bytes, stranger: bool, broadcast: bool) -> None:
         """A frame of the cluster. A Notify that is taken up comes to notified(), too."""
-        if stranger or kind.foreign:
+        if stranger:
+            return
+        self.spoke = True
+        if kind.foreign:
             return
         if kind.general:
             said = kind.command == fr.DEFAULT_RESPONSE and not broadcast and len(payload) >= 2
@@ -106,17 +110,22 @@ class SearchWatch:
         """A Notify was taken up: it names its sender as the server."""
         self.silent = 0
         self.server = server
+        self.spoke = True
+
+    def queried(self) -> None:
+        """A query goes out, for the first time: who is at the server's address is to be asked anew."""
         self.asked = -1
 
     def questioned(self, frame: bytes) -> None:
         """The device may ask now, and sent this; b"" for nothing."""
         if self.silent < self._errors:
-            self.begun, self.candidates = -1, ()
-            if frame:
+            if self.begun >= 0:
+                self.begun, self.candidates, self.asked = -1, (), -1
+            if self.spoke and self.asked != self.server[0]:
                 self._expect(frame, 0, self.server[0], ASK_EUI64)
-                expect(self.marked[0] != self.server[0], "the server's EUI64 is known, and asked for")
-                expect(self.asked != self.server[0], "the server is asked twice for its EUI64")
                 self.asked = self.server[0]
+            else:
+                expect(not frame, "nobody is to be asked for an EUI64")
         elif self.begun < 0 or self.silent >= self.begun + self._errors:
             self.begun, self.candidates = self.silent, ()
             self._expect(frame, 1, _ANYBODY, MATCH)
@@ -152,8 +161,10 @@ class SearchWatch:
                 self._matched(address, answer.endpoint)
             elif answer.eui64:
                 self._told(address, answer.eui64)
-        if answer.eui64 and about_itself and address == self.server[0]:
-            self.marked = (address, answer.eui64)
+        if address == self.server[0]:
+            self.spoke = True
+            if answer.eui64 and about_itself:
+                self.marked = (address, answer.eui64)
         return self.server != before
 
     def _matched(self, address: int, endpoint: int) -> None:

@@ -2,6 +2,7 @@
 
 import struct
 
+from firmware_agent.protocol import session as ss
 from firmware_agent.protocol import states
 from tools.exploration import frames as fr
 from tools.exploration.device import ADDRESS, Device
@@ -49,6 +50,14 @@ class Searching(Device):
             self.search.silent += 1
         happened = super().elapse(milliseconds)
         self._agree()
+        return happened
+
+    def transmit(self) -> bool:
+        """What waits goes out."""
+        first = self.client.waiting == ss.QUERY and self.client.tries == 0
+        happened = super().transmit()
+        if happened and first:
+            self.search.queried()
         return happened
 
     def question(self) -> bool:
