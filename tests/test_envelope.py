@@ -21,9 +21,9 @@ from tests.portable import envelope_vectors
 from tests.portable.test_acceptance import device
 from tests.portable.test_manifest import Around
 from tests.portable.test_slot_verifier import Slot, steps_until_done
-from tools import envelope
+from tools import envelope, layout
 
-ROOT = Path(__file__).resolve().parent.parent
+PAGE = (layout.ROOT / "docs/envelope.md").read_text()
 U16 = st.integers(0, 0xFFFF)
 U32 = st.integers(0, 0xFFFFFFFF)
 HARDWARE = st.none() | st.tuples(U16, U16).map(lambda pair: (min(pair), max(pair)))
@@ -48,9 +48,7 @@ def test_the_vectors_are_what_the_builder_makes():
 
 
 def test_the_document_s_example_is_what_the_builder_makes():
-    rows = re.findall(
-        r"^ {0,3}(\d+)  ((?:[0-9a-f]{2} ?)+?)(?: {2,}.*)?$", (ROOT / "docs/envelope.md").read_text(), re.M
-    )
+    rows = re.findall(r"^ {0,3}(\d+)  ((?:[0-9a-f]{2} ?)+?)(?: {2,}.*)?$", PAGE, re.M)
     documented = bytearray()
     for offset, digits in rows:
         assert int(offset) == len(documented), f"offset {offset} in docs/envelope.md"
@@ -61,7 +59,6 @@ def test_the_document_s_example_is_what_the_builder_makes():
 
 
 def test_the_document_s_numbers_are_the_code_s():
-    text = (ROOT / "docs/envelope.md").read_text()
     smallest = envelope.build(b"", envelope.Identity(0, 0, 0), 0, vectors.KEY)
     identity = envelope.Identity(0xFFFF, 0xFFFF, 0xFFFFFFFF, hardware=(0xFFFF, 0xFFFF))
     identity = dataclasses.replace(identity, destination=bytes(8))
@@ -69,21 +66,21 @@ def test_the_document_s_numbers_are_the_code_s():
         0xFFFFFFFF, 0xFFFFFFFF, Anchor(vectors.KEY.public_key, 15), bytes(8), 0xFFFF
     )
     largest = len(envelope.build(bytes(0x10000), identity, 0xFFFFFFFF, vectors.KEY, conditions)) - 0x10000
-    assert f"{len(smallest)} to {largest} bytes" in text
-    assert f"above {outer.HEAD_LIMIT} bytes" in text
-    assert str(envelope.NAMESPACE) in text
+    assert f"{len(smallest)} to {largest} bytes" in PAGE
+    assert f"above {outer.HEAD_LIMIT} bytes" in PAGE
+    assert str(envelope.NAMESPACE) in PAGE
     assert largest < outer.HEAD_LIMIT == 512 - 69 - 6
 
 
 def test_every_decision_of_the_decoder_names_a_test_that_is_there():
-    table = (ROOT / "docs/envelope.md").read_text().split("## What the decoder takes")[1].split("## In an")[0]
+    table = PAGE.split("## What the decoder takes")[1].split("## In an")[0]
     rows = [line for line in table.splitlines() if line.startswith("| ") and "---" not in line][1:]
     assert len(rows) == 9
     for row in rows:
         named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", row)
         assert named, row
         for path, name in named:
-            assert f"def {name}(" in (ROOT / path).read_text(), f"{path}::{name}"
+            assert f"def {name}(" in (layout.ROOT / path).read_text(), f"{path}::{name}"
 
 
 def test_ids_are_derived_as_documented():

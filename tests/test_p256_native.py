@@ -10,9 +10,9 @@ import subprocess
 import pytest
 
 from firmware_agent.trust import p256
-from tests.p256_support import CHOICES, MICROPYTHON, NATIVE, ROOT
+from tests.p256_support import CHOICES, MICROPYTHON, NATIVE
 from tests.portable import p256_choices
-from tools import native_modules, pinned_table
+from tools import layout, native_modules, pinned_table
 
 P = pinned_table.P
 
@@ -32,7 +32,7 @@ print(p256_choices.run_tests_of_p256(verify, {hook_calls}), len(calls))
 @pytest.mark.parametrize("pinned, hook_calls", [(False, 250), (True, 40)])
 def test_all_of_p256_s_tests_on_native_code(pinned, hook_calls, tmp_path):
     script = tmp_path / "run.py"
-    paths = [str(ROOT), str(NATIVE / "x64")]
+    paths = [str(layout.ROOT), str(NATIVE / "x64")]
     script.write_text(RUN.format(paths=paths, pinned=pinned, hook_calls=hook_calls))
     command = [MICROPYTHON, "-X", "heapsize=2m", script]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -62,7 +62,7 @@ for wrong in (table[:65], table[:-1], table + bytes(1)):
 
 def test_the_table_of_a_key_is_used_for_no_other(tmp_path):
     script = tmp_path / "run.py"
-    script.write_text(ANOTHER_KEY.format(paths=[str(ROOT), str(NATIVE / "x64")]))
+    script.write_text(ANOTHER_KEY.format(paths=[str(layout.ROOT), str(NATIVE / "x64")]))
     done = subprocess.run([MICROPYTHON, script], capture_output=True, text=True, timeout=120)
     assert done.stdout.split() == ["True", "False"] * 8, done.stdout + done.stderr
 

@@ -15,7 +15,6 @@ from firmware_agent.trust import p256
 from tests.p256_support import (
     CHOICES,
     MICROPYTHON,
-    ROOT,
     NotDer,
     decode_signature,
     nist,
@@ -23,6 +22,7 @@ from tests.p256_support import (
     verdicts_of_micropython,
     wycheproof,
 )
+from tools import layout
 
 DER_FILE = "ecdsa_secp256r1_sha256_test.json"
 RAW_FILE = "ecdsa_secp256r1_sha256_p1363_test.json"
@@ -217,7 +217,7 @@ print(verify(*good), verify(*bad), free)
 @pytest.mark.parametrize("left", [64 * 1024, 16 * 1024])
 def test_verifies_in_a_heap_that_is_almost_full(left, tmp_path):
     triples = random_and_mutated(1)
-    module = ROOT / "firmware_agent/trust/p256.py"
+    module = layout.ROOT / "firmware_agent/trust/p256.py"
     mpy_cross = MICROPYTHON.parent / "mpy-cross"
     subprocess.run([mpy_cross, module, "-o", tmp_path / "p256.mpy"], check=True, timeout=60)
     script = tmp_path / "small_heap.py"

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tools import layout
 from tools.cli import main
 
-ROOT = Path(__file__).resolve().parents[2]
-HERDSMAN = ROOT / ".venv/herdsman"
+HERDSMAN = layout.ROOT / ".venv/herdsman"
 HUB = Path(__file__).parent / "herdsman/hub.mjs"
 ADDRESS = "0x1234"
 V1, V2 = 0x00010000, 0x00020000
@@ -45,7 +45,7 @@ class EventProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                cwd=ROOT,
+                cwd=layout.ROOT,
                 env={**os.environ, "TMPDIR": str(errors.parent)},
                 text=True,
             )
@@ -118,7 +118,7 @@ def sign_images(tmp_path_factory):
     """sign_images(manufacturer code) -> Images; the payload and the keys are made once."""
     place = tmp_path_factory.mktemp("images")
     payload = place / "app.romfs"
-    hanota("build", ROOT / "boards/applications/in_home_display", "-o", payload)
+    hanota("build", layout.ROOT / "boards/applications/in_home_display", "-o", payload)
     for name in ("ours", "theirs"):
         hanota("keygen", "--out", place / name)
 
