@@ -51,6 +51,7 @@ firmware: $(READY)
 
 bench-board: $(READY)
 	@$(VENV)/bin/python -m tools.bench_board $(FIRMWARE_BOARD)
+	@$(VENV)/bin/python -m tools.bench_heap
 	@$(VENV)/bin/python -m tools.bench_block
 
 toolchain:

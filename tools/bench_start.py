@@ -21,7 +21,7 @@ from tools.emulator.state_dir import StateDir
 
 BOARD = "qemu_mps2"
 # Of the PSRAM, between the flash and the registers: two more images, for the forms of the payload.
-_COMPILED = 0x800000
+COMPILED = 0x800000
 _SOURCES = 0x900000
 _TICK = 40  # instructions of one nanosecond in a tick of timer 1, which nothing else uses
 _COUNT = f"""
@@ -127,10 +127,10 @@ def measure() -> Start:
     """Failed if the tools or the firmware are not here."""
     toolchain.require(qemu_machine.QEMU)
     with tempfile.TemporaryDirectory(prefix="hanota-") as name:
-        state = _make_device(Path(name))
+        state = make_device(Path(name))
         contents = romfs.sources(images.SAMPLE)
         roms = {
-            _COMPILED: romfs.write(romfs.compiled_all(contents)),
+            COMPILED: romfs.write(romfs.compiled_all(contents)),
             _SOURCES: romfs.write(romfs.folded(contents)),
         }
         with state.map(0, mm.PSRAM_SIZE) as memory:
@@ -142,8 +142,8 @@ def measure() -> Start:
             load, boot, signature, kib, whole, image = map(int, board.run(_BOOT).split())
             imports = {}
             for form, at, file_system in (
-                (".mpy in place", _COMPILED, "rom"),
-                (".mpy copied", _COMPILED, "NotInMemory()"),
+                (".mpy in place", COMPILED, "rom"),
+                (".mpy copied", COMPILED, "NotInMemory()"),
                 (".py", _SOURCES, "rom"),
             ):
                 board.restart()
@@ -152,7 +152,7 @@ def measure() -> Start:
     return Start(load, boot, signature, kib, whole, image, imports)
 
 
-def _make_device(directory: Path) -> StateDir:
+def make_device(directory: Path) -> StateDir:
     """A device fresh from the factory, with the sample application."""
     keys.generate(directory)
     made = images.Images(directory)
