@@ -129,7 +129,9 @@ def _progress(records: list[Record]) -> Table:
 
 def _tell(told: Record) -> None:
     for result in told.results:
-        figures = ", ".join(f"{name}: {value}" for name, value in result.figures.items())
+        # Not each test on the board by itself: the report has those.
+        shown = {name: value for name, value in result.figures.items() if not name.startswith("test_")}
+        figures = ", ".join(f"{name}: {value}" for name, value in shown.items())
         outcome = f"{result.outcome} in {result.seconds:.1f} s"
         click.echo(f"{told.bench}: {result.title}: {outcome}; {figures or result.text}")
         if result.outcome == record.FAILED:
