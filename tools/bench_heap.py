@@ -62,9 +62,10 @@ agent = Agent(board, handover, main.app)
 agent.start()
 agent.poll()
 tell()
+print(*sys.modules)
 """
 # Imported when there is need of them, and not at rest.
-_ON_DEMAND = (
+ON_DEMAND = (
     "firmware_agent.trial",
     "firmware_agent.trust.activation",
     "firmware_agent.trust.p256_pinned",
@@ -75,7 +76,7 @@ _ON_DEMAND = (
 
 def _modules(paths: list[str]) -> list[str]:
     names = [path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in paths]
-    return [name for name in names if name not in _ON_DEMAND]
+    return [name for name in names if name not in ON_DEMAND]
 
 
 def _fixed(part: str) -> list[str]:
@@ -95,8 +96,8 @@ _AGENT_GROUPS = (
 )
 
 
-def measure() -> list[tuple[str, int]]:
-    """(what, bytes of heap in use when it is there), in the order of a start."""
+def measure() -> tuple[list[tuple[str, int]], set[str]]:
+    """(what, bytes of heap in use when it is there), in the order of a start; the modules there are then."""
     with tempfile.TemporaryDirectory(prefix="hanota-") as name:
         state = make_device(Path(name))
         rom = romfs.write(romfs.compiled_all(romfs.sources(images.SAMPLE)))
@@ -116,9 +117,10 @@ def measure() -> list[tuple[str, int]]:
             for what, script in scripts:
                 levels += [int(level) for level in board.run(script).split()]
                 whats.append(what)
-            levels += [int(level) for level in board.run(_START).split()]
+            *last, loaded = board.run(_START).splitlines()
+            levels += [int(level) for level in last]
             whats += ["sample application", "agent and application: objects"]
-    return list(zip(whats, levels, strict=True))
+    return list(zip(whats, levels, strict=True)), set(loaded.split())
 
 
 @click.command()
@@ -127,7 +129,7 @@ def main() -> None:
     firmware.build(BOARD)
     table = Table("what", "bytes it keeps", "in use then", title=f"{BOARD}'s heap at rest")
     before = 0
-    for what, level in measure():
+    for what, level in measure()[0]:
         table.add_row(what, f"{level - before:,}", f"{level:,}")
         before = level
     Console(file=sys.stdout).print(table)

@@ -1,6 +1,6 @@
 """What a start costs the board, in instructions and heap: counts that are the same on every host."""
 
-from tools import bench_start
+from tools import bench_heap, bench_start, layout
 
 
 def test_what_a_start_costs(capsys):
@@ -18,3 +18,19 @@ def test_what_a_start_costs(capsys):
     # What runs in place is not in the heap: that is why slots are ROMFS images.
     assert 2 * in_place.heap < copied.heap <= source.heap
     assert in_place.instructions < copied.instructions < source.instructions / 10
+
+
+def test_what_holds_the_heap_at_rest():
+    levels, loaded = bench_heap.measure()
+    kept = {}
+    before = 0
+    for what, level in levels:
+        kept[what] = level - before
+        before = level
+    assert len(kept) == len(levels) == 12
+    # Each group's modules were not there before; a file system is mounted, not read.
+    assert all(size > 0 for what, size in kept.items() if what != "slot's file system"), kept
+    assert kept["protocol"] > kept["trust"] > kept["loop and link"]
+    for name in bench_heap.ON_DEMAND:
+        assert (layout.ROOT / (name.replace(".", "/") + ".py")).is_file(), name
+    assert "firmware_agent.agent" in loaded and not loaded & set(bench_heap.ON_DEMAND)

@@ -258,6 +258,15 @@ class Rig:
         assert self.state == states.REPORTING
         return self
 
+    def offered_after_failure(self, version):
+        """The hub heard of the failure that is being reported; then it has another version."""
+        self.take()
+        self.hear(default_response(END, 0))
+        self.hear(notify())
+        self.take()
+        self.file[:] = b""
+        self.hear(offer(version))
+
     def _act(self):
         client = self.client
         while True:

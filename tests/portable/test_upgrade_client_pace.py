@@ -3,14 +3,12 @@
 from firmware_agent.protocol import states
 from tests.portable.scripted import (
     BLOCK_REQUEST,
-    END,
     HOUR,
     IMAGE,
     NOW,
     QUERY,
     Rig,
     block,
-    default_response,
     gaps,
     notify,
     offer,
@@ -97,12 +95,7 @@ def test_wait_for_data_is_over_with_its_download():
     rig.hear(wait_for_data(0, 3600, 5000))
     rig.client.refused(0x96)
     rig.send()
-    rig.take()
-    rig.hear(default_response(END, 0))
-    rig.hear(notify())
-    rig.take()
-    rig.file[:] = b""
-    rig.hear(offer(0x00030000))
+    rig.offered_after_failure(0x00030000)
     assert rig.take().command == BLOCK_REQUEST
 
 

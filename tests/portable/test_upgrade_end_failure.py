@@ -2,7 +2,7 @@
 
 from firmware_agent.protocol import session as ss
 from firmware_agent.protocol import states
-from tests.portable.scripted import END, HOUR, Rig, default_response, end_response, notify, offer
+from tests.portable.scripted import END, HOUR, Rig, default_response, end_response
 
 INVALID_IMAGE = b"\x10\x04\x0b\x07\x96"
 
@@ -48,12 +48,7 @@ def test_refused_after_verification_reports_the_image():
 
 def test_success_after_an_earlier_failure_is_reported_as_success():
     rig = Rig().reporting(0x96)
-    rig.take()
-    rig.hear(default_response(END, 0))
-    rig.hear(notify())
-    rig.take()
-    rig.file[:] = b""
-    rig.hear(offer(0x00030000))
+    rig.offered_after_failure(0x00030000)
     while rig.asked:
         rig.answer(version=0x00030000)
     rig.client.end.verified(False)
