@@ -11,7 +11,7 @@ from tools import layout
 # MicroPython's built-ins. The agent's are pure: no hardware, clock, radio or files.
 PURE = {"array", "binascii", "errno", "gc", "hashlib", "micropython", "struct"}
 BUILT_IN = PURE | {"json", "machine", "os", "select", "sys", "time", "uctypes", "vfs"}
-CONTRACTS = {"hal", "hal.byte_loops", "hal.flash", "hal.link"}
+CONTRACTS = {"hal", "hal.byte_loops", "hal.flash", "hal.link", "hal.modules"}
 MODULES = [f"{package}/**/*.py" for package in ("firmware_agent", "hal", "boards", "tools", "tests")]
 TABLES = layout.matches(["tests/portable/*_vectors.py"])  # which tools write
 LONGEST = 400  # lines that are not blank

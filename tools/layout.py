@@ -18,6 +18,7 @@ FIXED = [
     "hal/__init__.py",
     "hal/flash.py",
     "hal/byte_loops.py",
+    "hal/modules.py",
 ]
 
 # Travels in every payload beside the application, unless it is FIXED.

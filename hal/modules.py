@@ -1,0 +1,25 @@
+"""Which modules hold the heap: at rest most of it is code, and most code is wanted now and then only.
+
+An import inside a function loads a module when it is wanted; forget() gives its memory back.
+"""
+
+import sys
+
+
+def forget(name):
+    """Unload a module, or every module of a package, until an import brings it back; the package stays.
+
+    name: "firmware_agent.store.journal", say, or "firmware_agent.trust". What something still refers to keeps
+    its memory, and an object keeps its class: whoever calls this lets go of those first. On CPython nothing
+    happens, since there is no need.
+    """
+    if sys.implementation.name != "micropython":
+        return
+    for loaded in list(sys.modules):
+        within = loaded == name or loaded.startswith(name + ".")
+        if within and not hasattr(sys.modules[loaded], "__path__"):
+            dot = loaded.rfind(".")
+            package = sys.modules[loaded[:dot]]
+            del sys.modules[loaded]
+            if hasattr(package, loaded[dot + 1 :]):
+                delattr(package, loaded[dot + 1 :])
