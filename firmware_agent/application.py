@@ -14,7 +14,7 @@ class Device:
     """display: the board's display; settings: an AppSettings, load(schema) and save(schema, data);
     file_version: of the running image; eui64: 8 bytes."""
 
-    def __init__(self, board, file_version, store, client_settings):
+    def __init__(self, board, file_version, store):
         self.display = board.display
         self.settings = board.settings
         self.file_version = file_version
@@ -23,9 +23,8 @@ class Device:
         self.wanted_file = 0
         self._takers = []
         self._next_file = 0
-        self._client_settings = client_settings
+        self._board = board
         self._store = store
-        self._emit = board.emit
         self._seconds = 0  # and milliseconds since then: both stay small integers on 32-bit ports
         self._milliseconds = 0
         self._callbacks = []
@@ -53,9 +52,9 @@ class Device:
             outcome = self._store.authorise(command or b"")
         except Rejected as refusal:
             fields = {"reason": reject.name(refusal.number), "number": refusal.number, "text": refusal.detail}
-            self._emit("unauthorised", fields)
+            self._board.emit("unauthorised", fields)
             return None
-        self._emit("activation", {"outcome": outcome})
+        self._board.emit("activation", {"outcome": outcome})
         self.activation = self.activation or outcome == 0
         return outcome
 
@@ -70,7 +69,10 @@ class Device:
         """
         if not FIRST_SPECIFIC_TYPE <= image_type <= LAST_SPECIFIC_TYPE:
             raise ValueError("no device-specific image type: 0x%04x" % image_type)
-        settings = self._client_settings
+        # At rest the settings are not loaded.
+        from firmware_agent.protocol.settings import client_settings
+
+        settings = client_settings(self._board)
         if not settings.specific_file_size or self._takers or self.milliseconds() < self._next_file:
             return False
         self._next_file = self.milliseconds() + settings.specific_file_period

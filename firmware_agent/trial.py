@@ -25,7 +25,7 @@ class Trial:
         self._board.emit("trial", {"slot": self._slot, "file_version": self._version, "attempt": attempt})
 
     def check(self, milliseconds, heard):
-        """True once the firmware is confirmed; it may also end in a reset, which does not return.
+        """True if the firmware has passed: confirm() it. It may also end in a reset, which does not return.
 
         milliseconds: since the reset. heard: the HAN was rejoined, and the hub answered.
         """
@@ -33,11 +33,6 @@ class Trial:
         if passed is not None and not passed:
             self._revert("the application says so")
         elif passed and heard:
-            self._store.accept()
-            counter = self._store.state.security_counter
-            self._board.emit(
-                "confirmed", {"slot": self._slot, "file_version": self._version, "security_counter": counter}
-            )
             return True
         elif milliseconds >= _LIMIT:
             if passed is None:
@@ -46,6 +41,14 @@ class Trial:
                 # No hub: perhaps the whole home has no power. Boot counts these attempts.
                 self._reset("no hub heard in the trial")
         return False
+
+    def confirm(self):
+        """From now on this firmware is what the device goes back to."""
+        self._store.accept()
+        counter = self._store.state.security_counter
+        self._board.emit(
+            "confirmed", {"slot": self._slot, "file_version": self._version, "security_counter": counter}
+        )
 
     def _revert(self, detail):
         store = self._store

@@ -101,7 +101,7 @@ def test_a_block_that_announces_more_than_it_brings__cve_2020_6007():
     offset, size = asked(home)
     for brought in (0, 1, size - 1):
         say(home, block(offset, NEW[offset : offset + brought], size))
-        assert asked(home) == (0, size) and home.agent._client.download.offset == 0
+        assert asked(home) == (0, size) and home.client.download.offset == 0
     home.rescue()
 
 
@@ -133,7 +133,7 @@ def test_an_element_whose_end_wraps__cve_2023_3487(size):
 def test_an_element_that_ends_in_time_by_wrapping__cve_2023_3487():
     """The element's end is the file's end, but only in 32 bits."""
     home = Home()
-    parser = home.agent._file
+    parser = home.agent.updater._file
     length = 0x100000000 - HEADER - 6 + 40
     data = patched(52, struct.pack("<I", 40))
     data = patched(HEADER + 2, struct.pack("<I", length), data)
@@ -145,7 +145,7 @@ def test_an_element_that_ends_in_time_by_wrapping__cve_2023_3487():
 def test_a_block_whose_end_wraps__cve_2023_3487(offset):
     home = offered(page_size=200)
     say(home, block(offset, NEW[:63]))
-    assert home.agent._client.download.offset == 0 and home.flash.writes == 0
+    assert home.client.download.offset == 0 and home.flash.writes == 0
     home.rescue()
 
 
@@ -165,7 +165,7 @@ def test_every_frame_cut_at_every_byte__cve_2022_24938():
     ]
     for frame in whole:
         home = offered()
-        client = home.agent._client
+        client = home.client
         say(home, b"\x11\x09\x77" + b"\x97" + b"\xff" * 100)
         for end in range(len(frame)):
             if frame[3] == 0x97 and end in (12, 13):
@@ -186,7 +186,7 @@ def test_a_block_longer_than_asked__cve_2021_43619(more):
     home = offered()
     offset, size = asked(home)
     say(home, block(offset, NEW[: size + more]))
-    assert asked(home) == (0, size) and home.agent._client.download.offset == 0
+    assert asked(home) == (0, size) and home.client.download.offset == 0
     home.rescue()
 
 
@@ -244,7 +244,7 @@ def test_answers_before_any_question__cve_2020_10060():
         b"\x18\x05\x0b\x03\x81",
     ):
         say(home, zcl)
-        assert home.agent._client.state == states.IDLE and home.board.events == []
+        assert home.client.state == states.IDLE and home.board.events == []
     home.rescue()
 
 
@@ -258,7 +258,7 @@ def test_a_block_from_elsewhere_is_not_the_one_asked_for__esp_idf_17960():
     assert offset == 63
     for other in (0, 62, 64, 126, len(NEW) - size):
         say(home, block(other, NEW[other : other + size]))
-        assert asked(home) == (offset, size) and home.agent._client.download.offset == offset
+        assert asked(home) == (offset, size) and home.client.download.offset == offset
     home.rescue()
 
 
@@ -267,9 +267,9 @@ def test_blocks_without_bytes_never_count__herdsman_past_the_end():
     question = home.asked
     for _ in range(50):
         say(home, block(0, b"") + bytes(5))
-        assert home.asked == question and home.agent._client.download.offset == 0
+        assert home.asked == question and home.client.download.offset == 0
     home.pass_time(3000)
-    assert home.agent._client.tries == 1, "no progress, so a try in vain"
+    assert home.client.tries == 1, "no progress, so a try in vain"
     home.rescue()
 
 
@@ -288,7 +288,7 @@ def test_with_default_settings_a_hub_cannot_bring_an_old_version_back__silabs_de
 )
 def test_another_device_s_file_is_not_even_asked_for__zigbee_ota_620(identity):
     home = offered(identity=identity)
-    assert home.asked[14] == 1 and home.agent._client.state == states.IDLE
+    assert home.asked[14] == 1 and home.client.state == states.IDLE
     home.rescue()
 
 
@@ -305,7 +305,7 @@ def test_the_dcc_s_samples_under_our_name_are_refused(name):
 @pytest.mark.parametrize("size", [GEOMETRY.slot_units * GEOMETRY.erase_size + 200, 1 << 24, 0xFFFFFFFF])
 def test_a_file_that_cannot_fit_is_not_begun__aws_ota_476(size):
     home = offered(size)
-    assert home.asked[14] == 1 and home.agent._client.state == states.IDLE
+    assert home.asked[14] == 1 and home.client.state == states.IDLE
     home.rescue()
 
 
@@ -325,7 +325,7 @@ def test_more_than_a_reply_holds__legrand_6193():
             for cluster in (0x0000, 0x0019):
                 say(home, b"\x10\x05" + bytes((command,)) + (filling * 250)[:490], cluster)
     say(home, block(0, bytes(400), 0xFF))
-    assert asked(home)[0] == 0 and len(home.agent.endpoint.reply) == 128
+    assert asked(home)[0] == 0 and len(home.agent.updater.endpoint.reply) == 128
     home.rescue()
 
 
@@ -349,7 +349,7 @@ _DOWNLOAD = "firmware_agent/protocol/download.py"
 _CLIENT = "firmware_agent/protocol/upgrade_client.py"
 _COMMANDS = "firmware_agent/protocol/ota_commands.py"
 _FILE = "firmware_agent/protocol/upgrade_file.py"
-_AGENT = "firmware_agent/agent.py"
+_AGENT = "firmware_agent/updater.py"
 _ACCEPTANCE = "firmware_agent/trust/acceptance.py"
 _SIZES = "if length <= 0 or offset + length != self.size:"
 # fmt: off
@@ -367,7 +367,7 @@ GUARDS = [
     ("an_element_that_does_not_end_with_its_file__cve_2025_53022(1)", _FILE, _SIZES, "if False:"),
     ("an_element_of_another_kind_first__telink_and_others(0xF000)", _FILE, "if tag != UPGRADE_IMAGE_TAG:", "if False:"),
     ("another_file_identifier__vendors_own()", _FILE, "if u32(head, 0) != MAGIC:", "if False:"),
-    ("a_header_in_pieces_of_any_size_must_be_the_offered_one__cve_2026_73063(7)", _AGENT, "file.check(self._client.image, store.offer.file_size, self._board.identity.eui64)", "pass"),
+    ("a_header_in_pieces_of_any_size_must_be_the_offered_one__cve_2026_73063(7)", _AGENT, "file.check(self.client.image, store.offer.file_size, self._board.identity.eui64)", "pass"),
     ("answers_before_any_question__cve_2020_10060()", _CLIENT, "if self.state != states.QUERYING or specific", "if specific"),
     ("a_block_from_elsewhere_is_not_the_one_asked_for__esp_idf_17960()", _DOWNLOAD, "        if buf[at + ota.BLOCK_OFFSET_AT + i] != offset[i]:\n            return False\n", "        pass\n"),
     ("blocks_without_bytes_never_count__herdsman_past_the_end()", _DOWNLOAD, "if size == 0 or end - at", "if end - at"),

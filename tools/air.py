@@ -185,4 +185,4 @@ def _serve(agent: Agent, board: Board, hub: _Hub, counts: Counts, loss: float, c
                     frame[:2] + frame[4:6] + frame[2:4] + frame[7:8] + frame[6:7] + frame[8:12] + zcl
                 )
         board.now += 1 if board.inbox else max(wait, 1)
-    raise RuntimeError(f"no update in {_LONGEST} ms: state {agent._client.state}")
+    raise RuntimeError(f"no update in {_LONGEST} ms: state {agent.updater and agent.updater.client.state}")

@@ -33,6 +33,7 @@ MODULES = [
     "firmware_agent/trust/manifest.py",
     "hal/byte_loops.py",
     "hal/flash.py",
+    "hal/modules.py",
     "boards/common/parts.py",
     "boards/host/board.py",  # as every board's, boards/PORTING.md
 ]

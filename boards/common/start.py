@@ -8,10 +8,10 @@ import sys
 import firmware_agent
 import hal
 from boards.common import flash_map as fm
-from boards.common import verifier
 from firmware_agent import boot, reject
 from firmware_agent.store.state import STATE_NAMES
 from hal import byte_loops
+from hal.modules import forget
 
 _MICROPYTHON = sys.implementation.name == "micropython"
 
@@ -22,7 +22,10 @@ def start(board):
         from boards.common import byte_loops_viper
 
         byte_loops.use(byte_loops_viper)
+    from boards.common import verifier
+
     used, why = verifier.choose(board.verifier)
+    forget("boards.common.verifier")
     if why:
         board.emit("verifier", {"choice": board.verifier, "uses": used, "why": why})
     store = board.store

@@ -19,7 +19,8 @@ from firmware_agent.protocol.session import BLOCK, CHANGED, DOWNLOAD, FOREVER, N
 class Download:
     """offset: file offset of the next byte needed; size: of the whole file; data, data_at, data_length: where
     the next bytes are; minimum_block_period: attribute 0x0009; pages: Image Page Requests may be used.
-    since_block: ms since the last block request, not counted beyond MAX_BLOCK_PERIOD.
+    since_block: ms since the last block request, not counted beyond MAX_BLOCK_PERIOD. quiet: ms for which the
+    server wants none.
     steady: the last block was all that was asked for, at the first try, and nothing else is to be done."""
 
     def __init__(self, session):
@@ -49,7 +50,7 @@ class Download:
         self._limit = 0  # largest data size for the next block
         self._asked = 0  # largest data size asked for at this offset
         self.since_block = ota.MAX_BLOCK_PERIOD
-        self._quiet = 0  # ms for which the server wants no block request
+        self.quiet = 0
         self._backed_off = 0
         self._take_sizes_anew()
 
@@ -63,8 +64,8 @@ class Download:
         """Time went by."""
         if self.since_block < ota.MAX_BLOCK_PERIOD:
             self.since_block += milliseconds
-        if self._quiet > 0:
-            self._quiet -= milliseconds
+        if self.quiet > 0:
+            self.quiet -= milliseconds
 
     def begin(self, size, proof):
         """Another file of ``size`` bytes, or the same from elsewhere. proof: None, or what go_on() takes."""
@@ -118,7 +119,7 @@ class Download:
         self.offset = offset
         self._limit = limit
         put32(session.offset, 0, asked_at)
-        wait = max(self.minimum_block_period - self.since_block, self._quiet)
+        wait = max(self.minimum_block_period - self.since_block, self.quiet)
         if wait > 0:
             session.rest(wait)
         else:
@@ -247,7 +248,7 @@ class Download:
     def over(self):
         """No more blocks: what the server said about pace goes with the download (ZCL r8, 11.10.10)."""
         self.minimum_block_period = self._session.settings.minimum_block_period
-        self._quiet = 0
+        self.quiet = 0
         self._backed_off = 0
 
     def next_back_off(self):
@@ -284,7 +285,7 @@ class Download:
             self._paged = True
             self._forget_page()
         self.minimum_block_period = _wait_period(buf, at, end)
-        self._quiet = _wait_milliseconds(buf, at, self._session.settings)
+        self.quiet = _wait_milliseconds(buf, at, self._session.settings)
         # To be told to wait is progress, not an error.
         session.tries = 0
         self.ask_again()
@@ -328,7 +329,7 @@ class Download:
         """No pages, no retry, no pace to obey, no proof due; and an offset has three bytes."""
         session = self._session
         undisturbed = session.tries == 0 and self._backed_off == 0
-        unhurried = self.minimum_block_period == 0 and self._quiet <= 0
+        unhurried = self.minimum_block_period == 0 and self.quiet <= 0
         plain = self._page is None and self._owed is None and self.size >> 24 == 0
         return plain and undisturbed and unhurried
 

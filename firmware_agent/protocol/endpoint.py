@@ -60,6 +60,16 @@ class Endpoint:
         self._answer = bytearray(_TSN_AT)
         self._answer_length = 0
 
+    def keep(self):
+        """Who the server is, and what it was asked: take_up()'s argument."""
+        server = (self.server_address, self.server_endpoint, self.profile, bytes(self._server_eui64))
+        return server, self._eui64_of, self._asked, self.heard, self.ignored, self.zdo_tsn
+
+    def take_up(self, kept):
+        """Go on as the one that kept this."""
+        server, self._eui64_of, self._asked, self.heard, self.ignored, self.zdo_tsn = kept
+        self.server_address, self.server_endpoint, self.profile, self._server_eui64[:] = server
+
     def handle_frame(self, buf, length):
         """One frame's contents, ``buf[:length]``. True if it was for us and made sense."""
         if length == self._answer_length and buf[_COMMAND_AT] == ota.IMAGE_BLOCK_RESPONSE:

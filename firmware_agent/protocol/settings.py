@@ -83,3 +83,13 @@ class Settings:
     upgrade_activation_policy = 0
     # Attribute 0x000C: 0 apply after unanswered tries, 1 do not. Spec: 0.
     upgrade_timeout_policy = 0
+
+
+def client_settings(board):
+    """The Settings of a board: what its ``client_settings``, a dict, do not name is as it is here."""
+    settings = Settings()
+    changed = getattr(board, "client_settings", {})
+    for name in changed:
+        if hasattr(settings, name):
+            setattr(settings, name, changed[name])
+    return settings

@@ -69,6 +69,22 @@ class UpgradeClient(Session):
         self.due = random(settings.first_query) + 1
         self.tsn = random(256)
 
+    def keep(self):
+        """What outlives this object when nothing is outstanding: take_up()'s argument."""
+        download = self.download
+        pace = download.minimum_block_period, download.quiet, download.since_block, download.pages
+        heard = self.unanswered, self.notified, self.unicast
+        return self.due, self.tsn, self.wish, self.base == DOWNLOAD, heard, pace
+
+    def take_up(self, kept):
+        """Go on as the one of which nothing but this is left."""
+        download = self.download
+        self.due, self.tsn, self.wish, downloads, heard, pace = kept
+        self.unanswered, self.notified, self.unicast = heard
+        download.minimum_block_period, download.quiet, download.since_block, download.pages = pace
+        if downloads:
+            self.base = DOWNLOAD
+
     # What the agent asks for, beside download.written(), download.go_on(), end.verified() and end.tell()
 
     def restore(self, manufacturer_code, image_type, file_version):

@@ -41,7 +41,7 @@ def test_polls_fast_while_an_answer_is_outstanding_and_else_slowly():
 # rule: sleepy-told
 def test_a_sleepy_device_says_so_when_it_announces_itself_and_when_it_is_asked():
     for kind, idle in ((Board, 0x08), (SleepyBoard, 0x00)):
-        endpoint = live(kind(), 1).endpoint
+        endpoint = live(kind(), 1).updater.endpoint
         out = bytearray(64)
         length = endpoint.put_announce(out)
         assert out[length - 1] == 0x84 | idle

@@ -40,6 +40,6 @@ def test_no_clock_outgrows_a_small_integer():
     after = dict(numbers(agent, "agent", []))
     grown = [name for name in after if abs(after[name]) >= SMALL > abs(before.get(name, 0))]
     # The test's own clock does not wrap: it, and what it said last.
-    assert sorted(grown) == ["agent._board.now", "agent._last"]
+    assert sorted(grown) == ["agent.board.now", "agent.last"]
     assert len(after) > 60
-    assert agent._device.milliseconds() == DAYS * 24 * HOUR
+    assert agent.device.milliseconds() == DAYS * 24 * HOUR

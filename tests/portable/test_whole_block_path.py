@@ -17,6 +17,7 @@ from firmware_agent.boot import Handover
 from firmware_agent.store import state as states
 from firmware_agent.store.firmware_store import FirmwareStore
 from firmware_agent.trust.acceptance import Device
+from firmware_agent.updater import START
 from hal import byte_loops
 from hal.flash import FlashArea
 from hal.link import FrameReceiver, encode, encoded_limit
@@ -108,8 +109,10 @@ def downloading(board, flash):
     store._image.resume(slots[1], 0)
     store.manifest = Running
     agent = Agent(board, Handover(store, 0, Running, "power-on"), Application())
-    agent._client.restore(0x1234, 0x0084, VERSION)
-    agent._client.start_download(IMAGE_OFFSET, store.until_boundary(IMAGE_OFFSET), state.file_size)
+    agent._load()
+    client = agent.updater.client
+    client.restore(0x1234, 0x0084, VERSION)
+    client.start_download(IMAGE_OFFSET, store.until_boundary(IMAGE_OFFSET), state.file_size)
     return agent, store
 
 
@@ -130,9 +133,10 @@ def test_20000_blocks_from_wire_to_flash_under_one_lock():
 
     locked(run)
     assert board.blocks == begun + BLOCKS and board.others == 2
-    assert agent._client.ignored == 0 and agent._client.download.minimum_block_period == 0
+    client = agent.updater.client
+    assert client.ignored == 0 and client.download.minimum_block_period == 0
     written = (begun + BLOCKS - 1) * STEP
-    assert agent._client.download.offset == IMAGE_OFFSET + written
+    assert client.download.offset == IMAGE_OFFSET + written
     assert store.state.durable == written // ERASE * ERASE
     assert flash.erases - erases >= BLOCKS * STEP // ERASE
     assert flash.programs - programs >= BLOCKS * STEP // 256
@@ -228,6 +232,7 @@ def test_20000_blocks_of_whole_files_from_the_header_on():
     board = FileHub(file)
     handover = device.power_on()
     agent, store = Agent(board, handover, Application()), device.store
+    agent._load()
     acceptance = Acceptance(board, store._image)
     blocks = len(file) // STEP
     files = BLOCKS // blocks + 1
@@ -239,8 +244,7 @@ def test_20000_blocks_of_whole_files_from_the_header_on():
     with bench.RememberedSignatures():
         for n in range(files):
             store.cancel()
-            agent._client.restore(0x1234, 0x0084, VERSION)
-            agent._begin(store.start(offer))
+            agent.updater.go_on(START, store.start(offer), None)
             # All but the last block, behind which the slot is read back.
             board.allowed += blocks - 1
             for _ in range(3):
@@ -250,7 +254,9 @@ def test_20000_blocks_of_whole_files_from_the_header_on():
             assert not board.unlocked and board.blocks == board.allowed > begun + 400
             assert board.accepted == n + 1 and store.manifest is not None
             if n < files - 1:
-                agent._client.abandon()
+                agent.updater.client.abandon()
+        header = agent.updater._file
+        assert header.size == len(file) and header.file_version == VERSION
         board.allowed += 1
         while board.event != "verified":
             board.now += 1000  # the answer that did not come is asked for again
@@ -260,4 +266,3 @@ def test_20000_blocks_of_whole_files_from_the_header_on():
     # With every eight bytes of each envelope's head, and that is all.
     assert acceptance.times == files * -(-image.head_length // STEP)
     assert device.slot_bytes(1, size) == image.data
-    assert agent._file.size == len(file) and agent._file.file_version == VERSION

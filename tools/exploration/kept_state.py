@@ -69,7 +69,6 @@ _LEFT_OVER["page_end"] = lambda client: client.outstanding != ss.PAGE
 _LEFT_OVER["tries"] = lambda client: client.waiting == client.outstanding == ss.NONE
 _LEFT_OVER["status"] = lambda client: client.outstanding != ss.END and client.waiting != ss.END
 _LEFT_OVER |= {name: lambda client: client.base == ss.NOTHING for name in ("image", "store_image")}
-_LEFT_OVER["Download._quiet"] = lambda client: client.base != ss.DOWNLOAD
 _LEFT_OVER["_capped"] = lambda client: client.download._caps == 0
 for _name in ("image", "manufacturer_code", "image_type", "file_version", "file_size", "next_query"):
     _LEFT_OVER[f"SpecificFile.{_name}"] = lambda client: client.base != ss.FILE

@@ -6,6 +6,7 @@ from functools import cache
 from firmware_agent import boot
 from firmware_agent.agent import Agent
 from firmware_agent.protocol import states
+from firmware_agent.protocol.upgrade_client import UpgradeClient
 from firmware_agent.store.firmware_store import FirmwareStore
 from hal.flash import FlashArea
 from hal.link import FrameReceiver, encode, encoded_limit
@@ -216,14 +217,23 @@ class Home:
 
     def fetch_file(self) -> None:
         """The application asks for its file."""
-        self.agent._device.fetch_file(SPECIFIC_TYPE, lambda version, contents: None)
+        self.agent.device.fetch_file(SPECIFIC_TYPE, lambda version, contents: None)
         self.poll()
+
+    @property
+    def client(self) -> UpgradeClient:
+        """The agent's; if that is at rest, it is loaded."""
+        if self.agent.updater is None:
+            self.agent._load()
+        updater = self.agent.updater
+        assert updater is not None
+        return updater.client
 
     def check(self) -> None:
         """What must hold after anything."""
         if _weight(self.agent, set()) > self._bounded:
             raise Broken("the agent holds more and more")
-        client = self.agent._client
+        client = self.client
         if client.outstanding and client.waiting:
             raise Broken("two requests at a time")
         if client.state not in (states.VERIFYING, states.ACTIVATING) and client.poll_timeout() < 0:
@@ -251,7 +261,7 @@ class Home:
                 # What was refused before is looked at again only if the hub asks for it.
                 notified = waited
                 self.board.inbox += linked(self.hub.notify())
-        raise Broken(f"not updated any more: state {self.agent._client.state}, {self.board.events[-5:]}")
+        raise Broken(f"not updated any more: state {self.client.state}, {self.board.events[-5:]}")
 
     def _turn(self) -> int:
         """One poll with the good hub at the other end; milliseconds until the next is due."""

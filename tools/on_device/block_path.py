@@ -166,13 +166,16 @@ class Path:
         store.manifest = _Manifest
         self.board = Board(size)
         agent = self.agent = Agent(self.board, Handover(store, 0, _Manifest, "power-on"), _Application())
-        agent._client.restore(0x1234, 0x0084, VERSION)
-        agent._client.start_download(IMAGE_OFFSET, store.until_boundary(IMAGE_OFFSET), state.file_size)
-        agent._joined = True
+        agent._load()
+        updater = self.updater = agent.updater
+        assert updater is not None
+        updater.client.restore(0x1234, 0x0084, VERSION)
+        updater.client.start_download(IMAGE_OFFSET, store.until_boundary(IMAGE_OFFSET), state.file_size)
+        agent.joined = agent.announced = True
         self._hub = FrameReceiver()
         self._answer = bytearray(_HEADER + ota.BLOCK_DATA_AT + size)
         self._wire = bytearray(encoded_limit(len(self._answer)))
-        agent._request()
+        updater._request()
 
     def nothing(self):
         """What calling costs."""
@@ -212,26 +215,26 @@ def _receive(path):
 
 
 def _handle(path):
-    agent = path.agent
-    agent.endpoint.handle_frame(agent._receiver.buffer, agent._receiver.length)
+    receiver = path.agent._receiver
+    path.updater.endpoint.handle_frame(receiver.buffer, receiver.length)
 
 
 def _write(path):
-    path.agent._act()
+    path.updater._act()
 
 
 def _catch_up(path):
-    path.agent._catch_up()
+    path.updater.catch_up()
 
 
 def _request(path):
-    agent = path.agent
-    path.length = agent.endpoint.put_request(agent._frame)
+    updater = path.updater
+    path.length = updater.endpoint.put_request(updater._frame)
 
 
 def _encode(path):
-    agent = path.agent
-    path.board.write(agent._wire, encode(agent._frame, path.length, agent._wire))
+    updater = path.updater
+    path.board.write(updater._wire, encode(updater._frame, path.length, updater._wire))
 
 
 STEPS = (

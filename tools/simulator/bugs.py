@@ -9,7 +9,7 @@ _SLOT = "firmware_agent/store/slot_writer.py"
 _BOOT = "firmware_agent/boot.py"
 _VERIFIER = "firmware_agent/trust/verifier.py"
 _ACCEPTANCE = "firmware_agent/trust/acceptance.py"
-_AGENT = "firmware_agent/agent.py"
+_AGENT = "firmware_agent/updater.py"
 _TRIAL = "firmware_agent/trial.py"
 
 # fmt: off

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 
 from firmware_agent import boot
 from firmware_agent.agent import Agent
-from firmware_agent.protocol import states
-from firmware_agent.protocol import upgrade_client as uc
 from firmware_agent.store.firmware_store import FirmwareStore
 from firmware_agent.trust import anchors
 from firmware_agent.trust.acceptance import Device
@@ -191,15 +189,13 @@ class _Agent(Agent):
             frame = self.inbox.pop(0)
             self._take_frame(frame, len(frame))
 
-    def _transmit(self, length: int, contents: bytearray) -> None:
-        if length:
-            self.sent.append(bytes(contents[:length]))
+    def transmit(self, length: int, contents: bytearray, wire: bytearray) -> None:
+        self.sent.append(bytes(contents[:length]))
 
     @property
     def quiet(self) -> bool:
         """Nothing is asked for, and nothing is kept to go back to."""
-        client = self._client
-        return client.state == states.IDLE and client.base == uc.NOTHING and not self._trial
+        return self.trial is None and (self.updater is None or self.updater.idle)
 
 
 def make_store(flash: ObservedFlash, geometry: Geometry, rules: Device) -> FirmwareStore:
