@@ -6,18 +6,24 @@ An import inside a function loads a module when it is wanted; forget() gives its
 import sys
 
 
-def forget(name):
+def count():
+    """How many modules are loaded: while it is the same, there is nothing new to forget."""
+    return len(sys.modules)
+
+
+def forget(name, kept=""):
     """Unload a module, or every module of a package, until an import brings it back; the package stays.
 
-    name: "firmware_agent.store.journal", say, or "firmware_agent.trust". What something still refers to keeps
-    its memory, and an object keeps its class: whoever calls this lets go of those first. On CPython nothing
-    happens, since there is no need.
+    name: "firmware_agent.store.journal", say, or "firmware_agent.trust". kept: what stays of a package, as
+    names in it with spaces between. What something still refers to keeps its memory, and an object keeps its
+    class: whoever calls this lets go of those first. On CPython nothing happens, since there is no need.
     """
     if sys.implementation.name != "micropython":
         return
+    stay = kept.split()
     for loaded in list(sys.modules):
         within = loaded == name or loaded.startswith(name + ".")
-        if within and not hasattr(sys.modules[loaded], "__path__"):
+        if within and loaded[len(name) + 1 :] not in stay and not hasattr(sys.modules[loaded], "__path__"):
             dot = loaded.rfind(".")
             package = sys.modules[loaded[:dot]]
             del sys.modules[loaded]

@@ -10,7 +10,7 @@ from firmware_agent.protocol import aps_frame as aps
 from firmware_agent.protocol import attributes, general_commands, zcl, zdo
 from firmware_agent.protocol import ota_commands as ota
 from firmware_agent.protocol.session import BLOCK, FOREVER, NONE, QUERY, WRITE
-from hal import byte_loops
+from hal import byte_loops, modules
 
 _REPLY_SIZE = 128
 # In a whole frame. An Image Block Request without options is laid out as a response is up to its data.
@@ -21,6 +21,11 @@ _OFFSET_AT = aps.HEADER_SIZE + 3 + ota.BLOCK_OFFSET_AT
 _DATA_AT = aps.HEADER_SIZE + 3 + ota.BLOCK_DATA_AT
 _REQUEST_LENGTH = aps.HEADER_SIZE + 3 + ota.BLOCK_REQUEST_LENGTH
 _UNKNOWN_EUI64 = b"\xff" * 8
+# Modules of this package that stay loaded. All others are imported when they are wanted, and go with tidy().
+_RESIDENT = (
+    "aps_frame attributes download endpoint general_commands ota_commands session settings states"
+    " upgrade_client upgrade_end upgrade_file zdo"
+)
 
 
 class Endpoint:
@@ -59,6 +64,13 @@ class Endpoint:
         self._request = bytearray(_REQUEST_LENGTH)
         self._answer = bytearray(_TSN_AT)
         self._answer_length = 0
+        self._modules = 0  # were loaded when it was tidy
+
+    def tidy(self):
+        """Unload the code of what happens now and then. Nothing of this package may be running."""
+        if modules.count() != self._modules:
+            modules.forget("firmware_agent.protocol", _RESIDENT)
+            self._modules = modules.count()
 
     def keep(self):
         """Who the server is, and what it was asked: take_up()'s argument."""

@@ -3,7 +3,7 @@
 import gc
 import sys
 
-from hal.modules import forget
+from hal.modules import count, forget
 
 _MICROPYTHON = sys.implementation.name == "micropython"
 _PACKAGE = "firmware_agent.trust"
@@ -36,6 +36,18 @@ def test_a_module_is_unloaded_and_its_neighbours_stay():
 
     assert (_PACKAGE + ".known_keys" in sys.modules) != _MICROPYTHON
     assert _PACKAGE + ".cbor" in sys.modules
+
+
+def test_what_is_kept_of_a_package_stays():
+    __import__(_PACKAGE + ".cbor")
+    __import__(_PACKAGE + ".known_keys")
+    before = count()
+
+    forget(_PACKAGE, "bor cbor")
+
+    assert (_PACKAGE + ".known_keys" in sys.modules) != _MICROPYTHON
+    assert _PACKAGE + ".cbor" in sys.modules
+    assert (count() < before) == _MICROPYTHON
 
 
 def test_what_was_forgotten_takes_no_memory():
