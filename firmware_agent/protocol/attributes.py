@@ -21,6 +21,7 @@ _MAX_STRING = 32
 _DOWNLOADING = 1
 _UNKNOWN_U16 = 0xFFFF
 _UNKNOWN_U32 = 0xFFFFFFFF
+_UNKNOWN_EUI64 = b"\xff" * 8
 
 
 def _u8(out, at, kind, value):
@@ -87,7 +88,8 @@ def read_ota(device, attribute, out, at):
     status = client.upgrade_status()
     if attribute == 0x0000:
         out[at] = zcl.TYPE_EUI64
-        out[at + 1 : at + 9] = device.server_eui64()
+        known = device.eui64_of == device.server_address
+        out[at + 1 : at + 9] = device.server_eui64 if known else _UNKNOWN_EUI64
         return 9
     if attribute == 0x0001:
         downloading = status == _DOWNLOADING and client.base in (DOWNLOAD, FILE)

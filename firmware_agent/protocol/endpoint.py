@@ -1,14 +1,17 @@
-"""The device's one application endpoint: sorts incoming APS frames, builds the answers.
+"""The device's one application endpoint: sorts incoming APS frames, and sends the client's requests.
 
-handle_frame() dispatches to the upgrade client, the attributes and the ZDO; at most one answer waits
-after it, in ``reply[:reply_length]``, and must be sent before the next frame. Frames that are not for
-us are counted in ``ignored``. Answers go to the sender's address and endpoint, with the profile that
-was asked with and the request's sequence number.
+handle_frame() hands blocks to the upgrade client; the rest is other_frames.py's. At most one answer waits
+after it, in ``reply[:reply_length]``, and must be sent before the next frame. Frames that are not for us
+are counted in ``ignored``.
+
+Here is what a download's blocks need; all other code is loaded when it is wanted, and unloaded by tidy().
 """
 
+import gc
+
 from firmware_agent.protocol import aps_frame as aps
-from firmware_agent.protocol import attributes, general_commands, zcl, zdo
 from firmware_agent.protocol import ota_commands as ota
+from firmware_agent.protocol import zcl, zdo
 from firmware_agent.protocol.session import BLOCK, FOREVER, NONE, QUERY, WRITE
 from hal import byte_loops, modules
 
@@ -20,11 +23,12 @@ _PAYLOAD_AT = aps.HEADER_SIZE + 3
 _OFFSET_AT = aps.HEADER_SIZE + 3 + ota.BLOCK_OFFSET_AT
 _DATA_AT = aps.HEADER_SIZE + 3 + ota.BLOCK_DATA_AT
 _REQUEST_LENGTH = aps.HEADER_SIZE + 3 + ota.BLOCK_REQUEST_LENGTH
-_UNKNOWN_EUI64 = b"\xff" * 8
+# Of a block's ZCL header: a command of the cluster, from the server.
+_CONTROL_MASK = zcl.TYPE_MASK | zcl.MANUFACTURER_SPECIFIC | zcl.FROM_SERVER
+_CONTROL = zcl.TYPE_CLUSTER | zcl.FROM_SERVER
 # Modules of this package that stay loaded. All others are imported when they are wanted, and go with tidy().
 _RESIDENT = (
-    "aps_frame attributes download endpoint general_commands ota_commands session settings states"
-    " upgrade_client upgrade_end upgrade_file zdo"
+    "aps_frame download endpoint ota_commands session settings states upgrade_client upgrade_end upgrade_file"
 )
 
 
@@ -36,7 +40,8 @@ class Endpoint:
     response means nothing. ``heard`` is True once any valid frame from the server came since the reset.
     ``capability``: of the MAC, as descriptor and announcement tell it; zdo.SLEEPY for a sleepy end device.
     ``leave``: what the coordinator wants after the answer is out, zdo.STAY if it wants nothing; the caller
-    resets it.
+    resets it. ``dropped``: frames that were lost because the heap had no room for the code that reads them.
+    ``server_eui64`` is of the address ``eui64_of``, -1 if of none; ``asked_address`` was last asked for it.
     """
 
     def __init__(self, identity, client, address, endpoint, profile):
@@ -47,16 +52,16 @@ class Endpoint:
         self.profile = profile
         self.server_address = aps.COORDINATOR
         self.server_endpoint = 1
-        self._server_eui64 = bytearray(_UNKNOWN_EUI64)
-        self._eui64_of = -1  # whose it is, and who was asked last, by short address
-        self._asked = -1
+        self.server_eui64 = bytearray(8)
+        self.eui64_of = -1
+        self.asked_address = -1
         self.heard = False
         self.ignored = 0
+        self.dropped = 0
         self.reply = bytearray(_REPLY_SIZE)
         self.reply_length = 0
         self.leave = zdo.STAY
         self.capability = zdo.CAPABILITY
-        self.asked_by_coordinator = False
         self.zdo_tsn = 0
         self.search = None  # a ServerSearch while the server is silent
         # Of a steady download: the last request, the head of the answer to it, and that one's whole length; 0
@@ -108,24 +113,22 @@ class Endpoint:
             self.ignored += 1
             return False
         target = buf[aps.DESTINATION_ENDPOINT_AT]
-        if target == 0 and aps.u16(buf, aps.PROFILE_AT) == zdo.PROFILE:
-            self._handle_zdo(buf, length, broadcast)
-            self.heard = self.heard or self._from_server(buf)
-            return True
-        if target != self.endpoint and target != aps.BROADCAST_ENDPOINT:
+        ours = target == self.endpoint or target == aps.BROADCAST_ENDPOINT
+        if not ours and (target or aps.u16(buf, aps.PROFILE_AT) != zdo.PROFILE):
             self.ignored += 1
             return False
-        if not self._handle_zcl(buf, length, broadcast):
-            self.ignored += 1
-            return False
-        if self._from_server(buf):
-            self.heard = True
-            self.profile = aps.u16(buf, aps.PROFILE_AT)
-        return True
+        for _ in range(2):
+            try:
+                if target == self.endpoint and self._is_block(buf, length):
+                    return self._handle_block(buf, length)
+                from firmware_agent.protocol.other_frames import handle
 
-    def server_eui64(self):
-        """The server's EUI64, attribute 0x0000; all ones while it is not known."""
-        return self._server_eui64 if self._eui64_of == self.server_address else _UNKNOWN_EUI64
+                return handle(self, buf, length)
+            except MemoryError:
+                gc.collect()
+        self.reply_length = 0
+        self.dropped += 1
+        return False
 
     def put_question(self, out):
         """The question for the server's EUI64 as a whole frame in ``out``; returns its length or 0.
@@ -134,46 +137,26 @@ class Endpoint:
         next Communications Hub in a home does: so it is due again with each query for an image, after a
         silence, and when the link is back. While the server is silent it is that of the search for it.
         """
-        if self.client.unanswered >= self.client.settings.server_errors:
-            if self.search is None:
-                from firmware_agent.protocol.server_search import ServerSearch
-
-                self.search = ServerSearch(self)
-            return self.search.put_question(out)
-        if self.search is not None:
-            self.search = None
-            self._asked = -1
         address = self.server_address
-        if not self.heard or self._asked == address:
+        silent = self.client.unanswered >= self.client.settings.server_errors
+        if self.search is not None and not silent:
+            self.search = None
+            self.asked_address = -1
+        if not silent and (not self.heard or self.asked_address == address):
             return 0
-        self._asked = address
-        return self.put_eui64_question(out, address)
+        try:
+            if silent:
+                if self.search is None:
+                    from firmware_agent.protocol.server_search import ServerSearch
 
-    def put_eui64_question(self, out, address):
-        """The question for the EUI64 of ``address`` as a whole frame in ``out``; returns its length."""
-        at = self.put_zdo(out, aps.UNICAST, address, zdo.IEEE_ADDRESS_REQUEST)
-        return at + zdo.ieee_address_request(address, self.zdo_tsn, out, at)
-
-    def put_zdo(self, out, kind, address, cluster):
-        """The head of a ZDO frame with a new sequence number, ``zdo_tsn``, to ``out``; returns its length."""
-        self.zdo_tsn = (self.zdo_tsn + 1) & 0xFF
-        return aps.put_header(out, kind, self.address, address, 0, 0, cluster, zdo.PROFILE)
-
-    def is_server(self, eui64):
-        """True if it is the EUI64 that the server had when it last told."""
-        return self._eui64_of >= 0 and bytes(eui64) == bytes(self._server_eui64)
-
-    def move_server(self, address, endpoint, eui64):
-        """The search found the server there; eui64: None if it did not say."""
-        if address == self.server_address and endpoint == self.server_endpoint:
-            return  # it is there, and has its reasons not to answer
-        self.server_address = address
-        self.server_endpoint = endpoint
-        self._asked = self._eui64_of = -1
-        if eui64 is not None:
-            self._server_eui64[:] = eui64
-            self._eui64_of = address
-        self.client.server_found()
+                    self.search = ServerSearch(self)
+                return self.search.put_question(out)
+            from firmware_agent.protocol.zdo_requests import put_eui64_question
+        except MemoryError:
+            gc.collect()
+            return 0  # there will be room some time
+        self.asked_address = address
+        return put_eui64_question(self, out, address)
 
     def put_request(self, out):
         """The client's next request as a whole APS frame in ``out``; returns its length or 0."""
@@ -204,94 +187,44 @@ class Endpoint:
         )
         length += aps.HEADER_SIZE
         if client.outstanding == QUERY and client.tries == 0:
-            self._asked = -1
+            self.asked_address = -1
         if client.outstanding == BLOCK and length == _REQUEST_LENGTH:
             byte_loops.copy(self._request, out, 0, 0, length)
         return length
 
     def rejoined(self):
         """The link is back; who is there may be another one."""
-        self._asked = -1
+        self.asked_address = -1
         self.client.rejoined()
 
     def put_announce(self, out):
         """Device_annce, broadcast; returns its length."""
-        at = self.put_zdo(out, aps.BROADCAST, aps.BROADCAST_RX_ON, zdo.DEVICE_ANNOUNCE)
-        return at + zdo.device_announce(self, self.zdo_tsn, out, at)
+        from firmware_agent.protocol.zdo_requests import put_announce
 
-    def _from_server(self, buf):
-        return aps.u16(buf, aps.SOURCE_AT) == self.server_address
+        return put_announce(self, out)
 
-    def _put_reply_header(self, buf, cluster):
-        aps.put_header(
-            self.reply,
-            aps.UNICAST,
-            self.address,
-            aps.u16(buf, aps.SOURCE_AT),
-            buf[aps.DESTINATION_ENDPOINT_AT],
-            buf[aps.SOURCE_ENDPOINT_AT],
-            cluster,
-            aps.u16(buf, aps.PROFILE_AT),
+    def _is_block(self, buf, length):
+        """True if it is an Image Block Response from the server, as servers send it."""
+        return (
+            length > _COMMAND_AT
+            and buf[_COMMAND_AT] == ota.IMAGE_BLOCK_RESPONSE
+            and buf[aps.HEADER_SIZE] & _CONTROL_MASK == _CONTROL
+            and aps.u16(buf, aps.CLUSTER_AT) == ota.CLUSTER
+            and aps.u16(buf, aps.SOURCE_AT) == self.server_address
+            and buf[aps.KIND_AT] == aps.UNICAST
         )
-        if buf[aps.DESTINATION_ENDPOINT_AT] == aps.BROADCAST_ENDPOINT:
-            self.reply[aps.SOURCE_ENDPOINT_AT] = self.endpoint
 
-    def _handle_zdo(self, buf, length, broadcast):
-        cluster = aps.u16(buf, aps.CLUSTER_AT)
-        at = aps.HEADER_SIZE
-        if self.search is not None:
-            self.search.handle(cluster, buf, at, length)
-        if cluster == zdo.IEEE_ADDRESS_REQUEST | zdo.RESPONSE and self._from_server(buf):
-            if zdo.names(buf, at, length, self.server_address):
-                self._server_eui64[:] = buf[at + 2 : at + 10]
-                self._eui64_of = self.server_address
-        self.asked_by_coordinator = aps.u16(buf, aps.SOURCE_AT) == aps.COORDINATOR and not broadcast
-        size = zdo.answer(self, cluster, buf, at, length, broadcast, self.reply, at)
-        if size:
-            self._put_reply_header(buf, cluster | zdo.RESPONSE)
-            self.reply_length = aps.HEADER_SIZE + size
+    def _handle_block(self, buf, length):
+        asked = self.client.outstanding == BLOCK
+        status = self.client.handle_command(buf, _PAYLOAD_AT, length, ota.IMAGE_BLOCK_RESPONSE, False)
+        if asked:
+            self._expect_more_like(buf, length)
+        self.heard = True
+        self.profile = aps.u16(buf, aps.PROFILE_AT)
+        if status != zcl.SUCCESS:
+            from firmware_agent.protocol.other_frames import refuse
 
-    def _handle_zcl(self, buf, length, broadcast):
-        control = buf[aps.HEADER_SIZE]
-        at = aps.HEADER_SIZE + 1
-        manufacturer_specific = control & zcl.MANUFACTURER_SPECIFIC
-        if manufacturer_specific:
-            at += 2
-        if length < at + 2 or control & zcl.TYPE_MASK > zcl.TYPE_CLUSTER:
-            return False
-        command = buf[at + 1]
-        payload = at + 2
-        cluster = aps.u16(buf, aps.CLUSTER_AT)
-        general = control & zcl.TYPE_MASK == zcl.TYPE_GENERAL
-        if manufacturer_specific:
-            status = zcl.UNSUP_MANUF_GENERAL_COMMAND if general else zcl.UNSUP_MANUF_CLUSTER_COMMAND
-        elif cluster not in attributes.READERS:
-            status = zcl.UNSUPPORTED_CLUSTER
-        elif general:
-            status = self._handle_general(buf, payload, length, command, control, cluster)
-        elif cluster == ota.CLUSTER and control & zcl.FROM_SERVER:
-            if command != ota.IMAGE_NOTIFY and not self._from_server(buf):
-                return False
-            notified = self.client.notified
-            asked = self.client.outstanding == BLOCK
-            status = self.client.handle_command(buf, payload, length, command, broadcast)
-            if asked and command == ota.IMAGE_BLOCK_RESPONSE:
-                self._expect_more_like(buf, length)
-            if self.client.notified != notified:
-                self.server_address = aps.u16(buf, aps.SOURCE_AT)
-                self.server_endpoint = buf[aps.SOURCE_ENDPOINT_AT]
-        else:
-            status = zcl.UNSUP_CLUSTER_COMMAND
-        # A Default Response goes to a unicast, never to a Default Response (ZCL r8, 2.5.12.2). Our own
-        # success needs no word, even where the sender allows one: every command that succeeds here
-        # is a response, or a Notify, whose Default Response makes herdsman give up.
-        refusal = general and command == zcl.DEFAULT_RESPONSE
-        if status != zcl.SUCCESS and not broadcast and not refusal:
-            out = self._put_head(buf, control, at)
-            self.reply[out] = zcl.DEFAULT_RESPONSE
-            self.reply[out + 1] = command
-            self.reply[out + 2] = status
-            self.reply_length = out + 3
+            refuse(self, buf, status)
         return True
 
     def _expect_more_like(self, buf, length):
@@ -306,36 +239,3 @@ class Endpoint:
         ):
             byte_loops.copy(self._answer, buf, 0, 0, _TSN_AT)
             self._answer_length = length
-
-    def _put_head(self, buf, control, tsn_at):
-        """Head of a general answer up to its command: direction flipped, no Default Response wanted, the
-        manufacturer named if the sender named one. Returns its end."""
-        self._put_reply_header(buf, aps.u16(buf, aps.CLUSTER_AT))
-        reply = self.reply
-        at = aps.HEADER_SIZE
-        reply[at] = (
-            zcl.TYPE_GENERAL
-            | zcl.NO_DEFAULT_RESPONSE
-            | (control & zcl.MANUFACTURER_SPECIFIC)
-            | ((control & zcl.FROM_SERVER) ^ zcl.FROM_SERVER)
-        )
-        for i in range(at + 1, tsn_at + 1):
-            reply[i] = buf[i]
-        return tsn_at + 1
-
-    def _handle_general(self, buf, at, end, command, control, cluster):
-        """Returns the status for a Default Response: SUCCESS where none is needed."""
-        if command == zcl.DEFAULT_RESPONSE:
-            # Nobody is refused by broadcast.
-            unicast = buf[aps.KIND_AT] == aps.UNICAST
-            if cluster == ota.CLUSTER and control & zcl.FROM_SERVER and unicast and self._from_server(buf):
-                if end - at >= 2:
-                    self.client.handle_default_response(buf[at], buf[at + 1])
-            return zcl.SUCCESS
-        out = self._put_head(buf, control, at - 2)
-        size = general_commands.respond(self, cluster, command, buf, at, end, self.reply, out)
-        if size < 0:
-            return -size
-        if size:
-            self.reply_length = out + size
-        return zcl.SUCCESS

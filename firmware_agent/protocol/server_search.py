@@ -11,6 +11,7 @@ requests, and those are spread by the client's own back-off.
 
 from firmware_agent.protocol import aps_frame as aps
 from firmware_agent.protocol import zdo
+from firmware_agent.protocol.zdo_requests import first_match, names, put_eui64_question, put_match_question
 
 _MOST = 4  # candidates a search: a flood of answers is no reason for a flood of questions
 
@@ -29,15 +30,15 @@ class ServerSearch:
         endpoint = self._endpoint
         client = endpoint.client
         if client.unanswered >= self._next:
-            self._next = client.unanswered + client.settings.server_errors
             self._candidates = []
-            at = endpoint.put_zdo(out, aps.BROADCAST, aps.BROADCAST_RX_ON, zdo.MATCH_DESCRIPTORS_REQUEST)
+            self._next = client.unanswered + client.settings.server_errors
+            length = put_match_question(endpoint, out)
             self._tsn = endpoint.zdo_tsn
-            return at + zdo.match_request(endpoint.profile, self._tsn, out, at)
+            return length
         for candidate in self._candidates:
             if not candidate[2]:
                 candidate[2] = True
-                return endpoint.put_eui64_question(out, candidate[0])
+                return put_eui64_question(endpoint, out, candidate[0])
         return 0
 
     def handle(self, cluster, buf, at, end):
@@ -48,15 +49,15 @@ class ServerSearch:
             return
         source = aps.u16(buf, aps.SOURCE_AT)
         if cluster == zdo.MATCH_DESCRIPTORS_REQUEST | zdo.RESPONSE:
-            found = zdo.first_match(buf, at, end, source)
+            found = first_match(buf, at, end, source)
             if found and buf[at] == self._tsn:
                 self._matched(source, found)
-        elif cluster == zdo.IEEE_ADDRESS_REQUEST | zdo.RESPONSE and zdo.names(buf, at, end, source):
+        elif cluster == zdo.IEEE_ADDRESS_REQUEST | zdo.RESPONSE and names(buf, at, end, source):
             self._identified(source, buf[at + 2 : at + 10])
 
     def _matched(self, address, found):
         if address == aps.COORDINATOR:
-            self._endpoint.move_server(address, found, None)
+            self._move(address, found, None)
             return
         known = [candidate[0] for candidate in self._candidates]
         if address not in known and len(known) < _MOST:
@@ -69,5 +70,23 @@ class ServerSearch:
                 # It has had its say, asked or not.
                 candidate[0] = -1
                 candidate[2] = True
-                if endpoint.is_server(eui64) or endpoint.client.settings.other_servers:
-                    endpoint.move_server(address, candidate[1], eui64)
+                if self._is_server(eui64) or endpoint.client.settings.other_servers:
+                    self._move(address, candidate[1], eui64)
+
+    def _is_server(self, eui64):
+        """True if it is the EUI64 that the server had when it last told."""
+        endpoint = self._endpoint
+        return endpoint.eui64_of >= 0 and bytes(eui64) == bytes(endpoint.server_eui64)
+
+    def _move(self, address, server_endpoint, eui64):
+        """The server is there; eui64: None if it did not say."""
+        endpoint = self._endpoint
+        if address == endpoint.server_address and server_endpoint == endpoint.server_endpoint:
+            return  # it is there, and has its reasons not to answer
+        endpoint.server_address = address
+        endpoint.server_endpoint = server_endpoint
+        endpoint.asked_address = endpoint.eui64_of = -1
+        if eui64 is not None:
+            endpoint.server_eui64[:] = eui64
+            endpoint.eui64_of = address
+        endpoint.client.server_found()

@@ -1,10 +1,12 @@
-"""The ZigBee Device Object as far as hubs ask when they interview: endpoint 0, profile 0.
+"""The ZigBee Device Object as far as hubs ask when they interview: endpoint 0, profile 0. zdo_requests.py has
+what the device itself asks and announces.
 
 A request is ``TSN, payload`` in the cluster that names it; the answer is the cluster with bit 15 set
 (ZigBee PRO specification, 2.4). Each function writes the answer's payload and returns its length.
 """
 
-from firmware_agent.protocol.aps_frame import BROADCAST_RX_ON, put16, u16
+from firmware_agent.protocol import aps_frame as aps
+from firmware_agent.protocol.aps_frame import put16, u16
 
 PROFILE = 0x0000
 NWK_ADDRESS_REQUEST = 0x0000
@@ -44,53 +46,12 @@ _NO_ADDRESS = 0xFFFF
 _NO_EUI64 = b"\xff" * 8
 _FIRST_BROADCAST = 0xFFF8
 _ANY_PROFILE = 0xFFFF
-_LAST_ENDPOINT = 0xF0
+LAST_ENDPOINT = 0xF0
 _THIS_DEVICE = bytes(8)
 _REJOIN = 0x80  # leave's flags; removing children means nothing to a device that has none
 _SERVER_CLUSTER = 0x0000  # Basic
-_CLIENT_CLUSTER = 0x0019  # OTA Upgrade
+CLIENT_CLUSTER = 0x0019  # OTA Upgrade
 _MAINS_ALWAYS = 0xC110  # receiver always on, mains available and in use, full
-
-
-def device_announce(device, tsn, out, at):
-    """TSN, short address, EUI64, capability: 12 bytes."""
-    out[at] = tsn
-    put16(out, at + 1, device.address)
-    out[at + 3 : at + 11] = device.identity.eui64
-    out[at + 11] = device.capability
-    return 12
-
-
-def ieee_address_request(address, tsn, out, at):
-    """TSN, the short address whose EUI64 is wanted, one device, start index: 5 bytes."""
-    out[at] = tsn
-    put16(out, at + 1, address)
-    put16(out, at + 3, 0)
-    return 5
-
-
-def match_request(profile, tsn, out, at):
-    """TSN, every receiver that is on, profile, one server cluster, OTA Upgrade, no client's: 9 bytes."""
-    out[at] = tsn
-    put16(out, at + 1, BROADCAST_RX_ON)
-    put16(out, at + 3, profile)
-    out[at + 5] = 1
-    put16(out, at + 6, _CLIENT_CLUSTER)
-    out[at + 8] = 0
-    return 9
-
-
-def first_match(buf, at, end, address):
-    """The first endpoint that the match descriptors response in buf[at:end] names, if it is about
-    ``address``; else 0."""
-    if end - at < 6 or buf[at + 1] != SUCCESS or u16(buf, at + 2) != address or end - at < 5 + buf[at + 4]:
-        return 0
-    return buf[at + 5] if buf[at + 4] and buf[at + 5] <= _LAST_ENDPOINT else 0
-
-
-def names(buf, at, end, address):
-    """True if the IEEE address response in buf[at:end] tells the EUI64 of ``address``."""
-    return end - at >= 12 and buf[at + 1] == SUCCESS and u16(buf, at + 10) == address
 
 
 def answer(device, cluster, buf, at, end, broadcast, out, start):
@@ -162,7 +123,7 @@ def _describe(device, cluster, buf, at, end, out, n):
         put16(out, n + 1, u16(buf, at))
     elif cluster == SIMPLE_DESCRIPTOR_REQUEST:
         endpoint = buf[at + 2]
-        if endpoint == 0 or endpoint > _LAST_ENDPOINT:
+        if endpoint == 0 or endpoint > LAST_ENDPOINT:
             out[n] = INVALID_ENDPOINT
         elif endpoint != device.endpoint:
             out[n] = NOT_ACTIVE
@@ -203,7 +164,7 @@ def _match(device, buf, at, end, broadcast, out, n):
     profile = u16(buf, at + 2)
     if (profile == device.profile or profile == _ANY_PROFILE) and (
         _lists(buf, servers_at, buf[at + 4], _SERVER_CLUSTER)
-        or _lists(buf, clients_at + 1, buf[clients_at], _CLIENT_CLUSTER)
+        or _lists(buf, clients_at + 1, buf[clients_at], CLIENT_CLUSTER)
     ):
         out[n + 3] = 1
         out[n + 4] = device.endpoint
@@ -227,7 +188,7 @@ def _leave(device, buf, at, end, out, n):
     subject = bytes(buf[at : at + 8])
     if end - at < 9:
         out[n] = INVALID_REQUEST
-    elif not device.asked_by_coordinator:
+    elif buf[aps.KIND_AT] == aps.BROADCAST or u16(buf, aps.SOURCE_AT) != aps.COORDINATOR:
         out[n] = NOT_AUTHORIZED
     elif subject != bytes(device.identity.eui64) and subject != _THIS_DEVICE:
         out[n] = UNKNOWN_DEVICE
@@ -258,5 +219,5 @@ def _simple_descriptor(device, out, at):
     out[at + 6] = 1
     put16(out, at + 7, _SERVER_CLUSTER)
     out[at + 9] = 1
-    put16(out, at + 10, _CLIENT_CLUSTER)
+    put16(out, at + 10, CLIENT_CLUSTER)
     return 12

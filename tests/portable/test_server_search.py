@@ -49,6 +49,12 @@ class Search(Rig):
     def server(self):
         return self.endpoint.server_address, self.endpoint.server_endpoint
 
+    @property
+    def eui64(self):
+        """Of the server, as the device knows it."""
+        assert self.endpoint.eui64_of == self.endpoint.server_address
+        return bytes(self.endpoint.server_eui64)
+
 
 def known(**settings):
     """A download has begun, and the server told its EUI64; nothing asked yet is left to see."""
@@ -56,7 +62,7 @@ def known(**settings):
     rig.downloading()
     rig.hear(wait_for_data(0, 0))
     rig.tells(SERVER, HUB)
-    assert bytes(rig.endpoint.server_eui64()) == HUB
+    assert rig.eui64 == HUB
     rig.asked.clear()
     rig.questions.clear()
     return rig
@@ -152,7 +158,7 @@ def test_server_under_another_address_is_known_by_its_eui64():
     )
     assert struct.unpack_from("<HBBH", rig.questions[-1], 4) == (OTHER, 0, 0, 0x0001)
     rig.tells(OTHER, HUB)
-    assert rig.server == (OTHER, 5) and bytes(rig.endpoint.server_eui64()) == HUB
+    assert rig.server == (OTHER, 5) and rig.eui64 == HUB
     rig.pass_time(32001)
     request = rig.take()
     assert request.command == QUERY and source_of(request) == (OTHER, 5)
@@ -186,7 +192,7 @@ def test_another_server_is_taken_only_if_the_setting_allows_it():
         rig.tells(OTHER, STRANGER)
         assert rig.server == ((OTHER, 5) if allowed else (SERVER, 1))
         assert rig.client.unanswered == (0 if allowed else 10)
-        assert bytes(rig.endpoint.server_eui64()) == (STRANGER if allowed else HUB)
+        assert rig.eui64 == (STRANGER if allowed else HUB)
 
 
 def test_first_of_several_that_may_be_it_is_taken():

@@ -16,15 +16,15 @@ class Pair:
         self.whole = Rig(max_data_size=STEP, **settings)
         self.was_short = 0
         self.looked = 0  # frames that the first one looked at in full
-        self._handle_zcl = self.short.endpoint._handle_zcl
-        self.short.endpoint._handle_zcl = self.look
+        self._handle_block = self.short.endpoint._handle_block
+        self.short.endpoint._handle_block = self.look
         for rig in (self.short, self.whole):
             rig.downloading()
         self.compare()
 
     def look(self, *frame):
         self.looked += 1
-        return self._handle_zcl(*frame)
+        return self._handle_block(*frame)
 
     def hear(self, frame):
         """An APS frame."""

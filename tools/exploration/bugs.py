@@ -12,6 +12,7 @@ _END = "firmware_agent/protocol/upgrade_end.py"
 _ENDPOINT = "firmware_agent/protocol/endpoint.py"
 _FILE = "firmware_agent/protocol/specific_file.py"
 _SEARCH = "firmware_agent/protocol/server_search.py"
+_OTHER = "firmware_agent/protocol/other_frames.py"
 _STATES = "firmware_agent/protocol/states.py"
 
 OUTSIDE = "activated from outside"
@@ -44,10 +45,12 @@ _LOST = (
     ("a time that has passed means now", _END, "if upgrade == ota.UNKNOWN_TIME or upgrade < current:\n            self._hold()\n        elif upgrade == current:", "if upgrade == ota.UNKNOWN_TIME:\n            self._hold()\n        elif upgrade <= current:"),
     ("a refusal is followed by activation", _CLIENT, "            self._reported()\n            return zcl.SUCCESS\n        return self.end", "            self.state = states.ACTIVATING\n            return zcl.SUCCESS\n        return self.end"),
     ("a broadcast may answer", _CLIENT, "        if broadcast:\n            # Only", "        if False:\n            # Only"),
-    ("anybody may answer", _ENDPOINT, "if command != ota.IMAGE_NOTIFY and not self._from_server(buf):", "if False:"),
-    ("anybody may refuse", _ENDPOINT, "unicast and self._from_server(buf):", "unicast:"),
-    ("a refusal by broadcast", _ENDPOINT, "unicast and self._from_server(buf):", "self._from_server(buf):"),
-    ("a refusal is answered", _ENDPOINT, "and not broadcast and not refusal:", "and not broadcast:"),
+    ("anybody may answer", _OTHER, "if command != ota.IMAGE_NOTIFY and not _from_server(device, buf):", "if False:"),
+    ("anybody's block", _ENDPOINT, "            and aps.u16(buf, aps.SOURCE_AT) == self.server_address\n", ""),
+    ("a block by broadcast", _ENDPOINT, "            and buf[aps.KIND_AT] == aps.UNICAST\n", ""),
+    ("anybody may refuse", _OTHER, "unicast and _from_server(device, buf):", "unicast:"),
+    ("a refusal by broadcast", _OTHER, "unicast and _from_server(device, buf):", "_from_server(device, buf):"),
+    ("a refusal is answered", _OTHER, "and not broadcast and not refusal:", "and not broadcast:"),
     ("an offer without a query", _CLIENT, "if self.state != states.QUERYING or specific", "if specific"),
     ("a cut offer is read", _CLIENT, "if length < 1 or (buf[at] == zcl.SUCCESS and length < ota.OFFER_LENGTH):", "if length < 1:"),
     ("the number stands still", _CLIENT, "self.tsn = (self.tsn + 1) & 0xFF", "pass"),
@@ -66,17 +69,17 @@ _LOST = (
     ("a file without a header", _FILE, "good = self._check()", "good = True", SPECIFIC),
     ("a file's end is told as a failure of firmware", _CLIENT, "if self.base != PART and self.base != FILE:", "if self.base != PART:", SPECIFIC),
     ("no query for firmware after a file", _CLIENT, "self.rest(self.file.next_query)", "self.rest(FOREVER)", SPECIFIC),
-    ("a search that nobody began", _ENDPOINT, "        if self.search is not None:\n            self.search.handle(", "        if True:\n            self.server_address = aps.u16(buf, aps.SOURCE_AT)\n        if False:\n            self.search.handle("),
+    ("a search that nobody began", _OTHER, "        if device.search is not None:\n            device.search.handle(", "        if True:\n            device.server_address = u16(buf, aps.SOURCE_AT)\n        if False:\n            device.search.handle("),
     ("an answer to an earlier search", _SEARCH, "if found and buf[at] == self._tsn:", "if found:", SILENT),
-    ("anybody is the server", _SEARCH, "if endpoint.is_server(eui64) or endpoint.client.settings.other_servers:", "if True:", SILENT),
+    ("anybody is the server", _SEARCH, "if self._is_server(eui64) or endpoint.client.settings.other_servers:", "if True:", SILENT),
     ("a search without a pause", _SEARCH, "self._next = client.unanswered + client.settings.server_errors", "self._next = client.unanswered", SILENT),
     ("a candidate may say it twice", _SEARCH, "                candidate[0] = -1\n", "", SILENT),
     ("a question for who has told already", _SEARCH, "                candidate[0] = -1\n                candidate[2] = True\n", "                candidate[0] = -1\n", SILENT),
     ("another server, though ours is back", _SEARCH, "if client.unanswered < client.settings.server_errors:", "if False:", SILENT),
-    ("the silent server is found anew", _ENDPOINT, "if address == self.server_address and endpoint == self.server_endpoint:", "if False:", SILENT),
-    ("the mark of a server that moved stays", _ENDPOINT, "        self._asked = self._eui64_of = -1\n", "        self._asked = -1\n", SILENT),
-    ("whoever is at its address is the server", _ENDPOINT, "        if client.outstanding == QUERY and client.tries == 0:\n            self._asked = -1\n", "", SILENT),
-    ("the silent server is the one it was", _ENDPOINT, "            self.search = None\n            self._asked = -1\n", "            self.search = None\n", SILENT),
+    ("the silent server is found anew", _SEARCH, "if address == endpoint.server_address and server_endpoint == endpoint.server_endpoint:", "if False:", SILENT),
+    ("the mark of a server that moved stays", _SEARCH, "        endpoint.asked_address = endpoint.eui64_of = -1\n", "        endpoint.asked_address = -1\n", SILENT),
+    ("whoever is at its address is the server", _ENDPOINT, "        if client.outstanding == QUERY and client.tries == 0:\n            self.asked_address = -1\n", "", SILENT),
+    ("the silent server is the one it was", _ENDPOINT, "            self.search = None\n            self.asked_address = -1\n", "            self.search = None\n", SILENT),
     ("a server that was found is asked some day", _CLIENT, "            self.due = min(self.due, soon)\n", "            pass\n", SILENT),
     ("the short way forgets the wish", _DOWNLOAD, " <= self.size - offset and not session.wish:", " <= self.size - offset:"),
     ("the short way asks past the end", _DOWNLOAD, "limit >= self._most <= self.size - offset and", "limit >= self._most and"),

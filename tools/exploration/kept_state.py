@@ -14,20 +14,30 @@ from tools.exploration.search import KeptSearch
 from tools.exploration.watch import Watch
 
 # Scratch, or counters that nothing depends on.
-_IGNORED = {"reply", "reply_length", "ignored", "notified", "tsn", "zdo_tsn", "heard", "offer", "data_at"}
+_IGNORED = {
+    "reply",
+    "reply_length",
+    "ignored",
+    "dropped",
+    "notified",
+    "tsn",
+    "zdo_tsn",
+    "heard",
+    "offer",
+    "data_at",
+}
 _IGNORED |= {
     "data_length",
     "server_address",
     "settings",
     "identity",
-    "asked_by_coordinator",
     "unicast",
     "_backed_off",
     "Download.data",
 }
 
 # KeptSearch's, where there is one.
-_SEARCH = {"search", "unanswered", "_server_eui64", "_eui64_of", "_asked"}
+_SEARCH = {"search", "unanswered", "server_eui64", "eui64_of", "asked_address"}
 
 
 def _left(value: int) -> bool:

@@ -216,7 +216,7 @@ class KeptSearch:
         """What key() is made of, as it is."""
         endpoint = self._endpoint
         server = (endpoint.server_address, endpoint.server_endpoint, endpoint.client.unanswered)
-        eui64 = (endpoint._eui64_of, endpoint._asked, bytes(endpoint._server_eui64), endpoint.heard)
+        eui64 = (endpoint.eui64_of, endpoint.asked_address, bytes(endpoint.server_eui64), endpoint.heard)
         return [self._search(), server, eui64, dict(vars(self._watch))]
 
     def key(self) -> tuple:
@@ -231,8 +231,8 @@ class KeptSearch:
         candidates = [
             (self._name(one[0]), *one[1:]) if one[0] >= 0 else () for one in found.pop("_candidates", ())
         ]
-        known = bytes(endpoint._server_eui64) if endpoint._eui64_of >= 0 else b""
-        addresses = (endpoint.server_address, endpoint._eui64_of, endpoint._asked)
+        known = bytes(endpoint.server_eui64) if endpoint.eui64_of >= 0 else b""
+        addresses = (endpoint.server_address, endpoint.eui64_of, endpoint.asked_address)
         begun: object = watch.begun - watch.silent if watch.begun >= 0 else None
         if watch.silent < self._errors:
             begun = watch.begun >= 0
