@@ -225,7 +225,7 @@ class Agent:
         client = updater.client
         if device.activation:
             device.activation = False
-            client.end.activate()
+            client.activate()
         if device.wanted_file and client.fetch(device.wanted_file):
             device.wanted_file = 0
         self._tell_progress()

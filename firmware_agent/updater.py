@@ -56,7 +56,7 @@ class Updater:
         self._board = board
         self._store = store
         self.client = UpgradeClient(board.identity, settings, board.random)
-        self.client.offer.space = store.slots[0].size + MAX_HEADER + ELEMENT_HEADER
+        self.client.space = store.slots[0].size + MAX_HEADER + ELEMENT_HEADER
         self.endpoint = Endpoint(board.identity, self.client, board.address, board.endpoint, board.profile)
         if hasattr(board.link, "poll"):
             self.endpoint.capability = zdo.SLEEPY
@@ -342,7 +342,7 @@ class Updater:
             self._refuse(refusal)
             return
         self._board.emit("verified", {"file_version": version_text(store.manifest.file_version)})
-        self.client.end.verified(store.state.hold)
+        self.client.verified(store.state.hold)
 
     def _activate(self):
         """Allowed to run: stage it and reset, as soon as the application agrees."""

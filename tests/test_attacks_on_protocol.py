@@ -346,8 +346,7 @@ def test_frames_longer_than_the_link_allows__legrand_6193():
 
 
 _DOWNLOAD = "firmware_agent/protocol/download.py"
-_CLIENT = "firmware_agent/protocol/upgrade_client.py"
-_COMMANDS = "firmware_agent/protocol/ota_commands.py"
+_QUERY = "firmware_agent/protocol/image_query.py"
 _FILE = "firmware_agent/protocol/upgrade_file.py"
 _AGENT = "firmware_agent/updater.py"
 _ACCEPTANCE = "firmware_agent/trust/acceptance.py"
@@ -368,12 +367,12 @@ GUARDS = [
     ("an_element_of_another_kind_first__telink_and_others(0xF000)", _FILE, "if tag != UPGRADE_IMAGE_TAG:", "if False:"),
     ("another_file_identifier__vendors_own()", _FILE, "if u32(head, 0) != MAGIC:", "if False:"),
     ("a_header_in_pieces_of_any_size_must_be_the_offered_one__cve_2026_73063(7)", _AGENT, "file.check(self.client.image, store.offer.file_size, self._board.identity.eui64)", "pass"),
-    ("answers_before_any_question__cve_2020_10060()", _CLIENT, "if self.state != states.QUERYING or specific", "if specific"),
+    ("answers_before_any_question__cve_2020_10060()", _QUERY, "if client.state != states.QUERYING or specific", "if specific"),
     ("a_block_from_elsewhere_is_not_the_one_asked_for__esp_idf_17960()", _DOWNLOAD, "        if buf[at + ota.BLOCK_OFFSET_AT + i] != offset[i]:\n            return False\n", "        pass\n"),
     ("blocks_without_bytes_never_count__herdsman_past_the_end()", _DOWNLOAD, "if size == 0 or end - at", "if end - at"),
     ("with_default_settings_a_hub_cannot_bring_an_old_version_back__silabs_defaults()", _ACCEPTANCE, "signed < case.device.security_counter", "False"),
-    ("another_device_s_file_is_not_even_asked_for__zigbee_ota_620(struct.pack('<HHI', 0x1234, 0x0085, 9))", _COMMANDS, " or self.image_type != identity.image_type:", ":"),
-    ("a_file_that_cannot_fit_is_not_begun__aws_ota_476(1 << 24)", _COMMANDS, "if self.space and self.file_size > self.space:", "if False:"),
+    ("another_device_s_file_is_not_even_asked_for__zigbee_ota_620(struct.pack('<HHI', 0x1234, 0x0085, 9))", _QUERY, " or self.image_type != identity.image_type:", ":"),
+    ("a_file_that_cannot_fit_is_not_begun__aws_ota_476(1 << 24)", _QUERY, "if client.space and self.file_size > client.space:", "if False:"),
     ("more_than_a_reply_holds__legrand_6193()", "firmware_agent/protocol/general_commands.py", "        if not _fits(out, n):\n            break\n        attribute = u16(buf, i)", "        attribute = u16(buf, i)"),
     ("frames_longer_than_the_link_allows__legrand_6193()", "hal/byte_loops.py", " and fill <= limit\n", "\n"),
 ]

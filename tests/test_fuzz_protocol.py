@@ -102,7 +102,7 @@ class Device(Rig):
         """What the store says when it has verified; what the agent does after a report."""
         if self.state == states.VERIFYING:
             if self.chooser() % 3:
-                self.client.end.verified(self.chooser() % 2 == 0)
+                self.client.verified(self.chooser() % 2 == 0)
             else:
                 self.client.refused(0x96)
             self.send()
@@ -138,7 +138,7 @@ class Device(Rig):
             assert client.download.offset == len(self.file) <= client.download.size
         assert client.upgrade_status() in range(7)
         assert 0 <= client.download.minimum_block_period <= 0xFFFE
-        assert len(client.image) == len(client.offer.image) == 8 and len(client.offset) == 4
+        assert len(client.image) == 8 and len(client.offset) == 4
         assert len(self.endpoint.reply) == 128 and len(self.receiver.buffer) == 514
         for reply in self.replies:
             assert 12 < len(reply) <= 128

@@ -220,7 +220,13 @@ class Download:
         """The request's payload to out[at:], BLOCK or PAGE: it goes out now. Returns its length."""
         session = self._session
         settings = session.settings
-        end = at + ota.put_block_request(out, at, session.image, session.offset, session.data_size)
+        out[at] = 0
+        for i in range(ota.IDENTITY_SIZE):
+            out[at + ota.BLOCK_REQUEST_IDENTITY_AT + i] = session.image[i]
+        for i in range(4):
+            out[at + ota.BLOCK_REQUEST_OFFSET_AT + i] = session.offset[i]
+        out[at + ota.BLOCK_REQUEST_SIZE_AT] = session.data_size
+        end = at + ota.BLOCK_REQUEST_LENGTH
         self.since_block = 0
         if kind == PAGE:
             size = min(settings.page_size, self._limit, self.size - self.offset)
@@ -229,7 +235,10 @@ class Download:
             put16(out, end + 2, self._spacing())
             end = at + ota.PAGE_REQUEST_LENGTH
         if settings.request_node_address:
-            end = ota.put_node_address(out, at, end, session.identity.eui64)
+            out[at] |= ota.BLOCK_REQUEST_NODE_PRESENT
+            for i in range(8):
+                out[end + i] = session.identity.eui64[i]
+            end += 8
         if kind == BLOCK and settings.request_block_period:
             out[at] |= ota.BLOCK_REQUEST_PERIOD_PRESENT
             put16(out, end, self.minimum_block_period)

@@ -27,9 +27,7 @@ _REQUEST_LENGTH = aps.HEADER_SIZE + 3 + ota.BLOCK_REQUEST_LENGTH
 _CONTROL_MASK = zcl.TYPE_MASK | zcl.MANUFACTURER_SPECIFIC | zcl.FROM_SERVER
 _CONTROL = zcl.TYPE_CLUSTER | zcl.FROM_SERVER
 # Modules of this package that stay loaded. All others are imported when they are wanted, and go with tidy().
-_RESIDENT = (
-    "aps_frame download endpoint ota_commands session settings states upgrade_client upgrade_end upgrade_file"
-)
+_RESIDENT = "aps_frame download endpoint session settings states upgrade_client upgrade_file"
 
 
 class Endpoint:
@@ -73,6 +71,7 @@ class Endpoint:
 
     def tidy(self):
         """Unload the code of what happens now and then. Nothing of this package may be running."""
+        self.client.tidy()
         if modules.count() != self._modules:
             modules.forget("firmware_agent.protocol", _RESIDENT)
             self._modules = modules.count()

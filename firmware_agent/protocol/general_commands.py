@@ -25,9 +25,9 @@ _READABLE = 0x01  # access control of an attribute: read, not written, not repor
 _TO_BE_REPORTED = 0  # direction of a reporting record: 0 the device reports, 1 it would be reported to
 _LONGEST_VALUE = 34  # type, length, 32 characters
 
-# Cluster commands by cluster and side; the client's of the OTA Upgrade cluster are in ota_commands.
-_RECEIVED = {ota.CLUSTER: ota.RECEIVED}
-_GENERATED = {ota.CLUSTER: ota.GENERATED}
+# Commands of the OTA Upgrade cluster that a client takes and sends, in order; Basic has none of these.
+_RECEIVED = b"\x00\x02\x05\x07\x09"
+_GENERATED = b"\x01\x03\x04\x06\x08"
 
 
 def respond(device, cluster, command, buf, at, end, out, start):
@@ -53,9 +53,9 @@ def respond(device, cluster, command, buf, at, end, out, start):
         extended = command == DISCOVER_EXTENDED
         last = _discover_attributes(read, device, cluster, buf, at, end, out, body, extended)
     elif command == DISCOVER_RECEIVED:
-        last = _discover_commands(_RECEIVED.get(cluster, b""), buf, at, end, out, body)
+        last = _discover_commands(_RECEIVED if cluster == ota.CLUSTER else b"", buf, at, end, out, body)
     elif command == DISCOVER_GENERATED:
-        last = _discover_commands(_GENERATED.get(cluster, b""), buf, at, end, out, body)
+        last = _discover_commands(_GENERATED if cluster == ota.CLUSTER else b"", buf, at, end, out, body)
     else:
         return -zcl.UNSUP_GENERAL_COMMAND
     return last - start if last > 0 else last

@@ -10,6 +10,7 @@ ends it. What asks, waits and repeats is that of any download.
 from firmware_agent.protocol import ota_commands as ota
 from firmware_agent.protocol import states, zcl
 from firmware_agent.protocol.aps_frame import put16, put32, u16
+from firmware_agent.protocol.image_query import ImageOffer
 from firmware_agent.protocol.session import END, FETCHED, FILE, NOTHING, SPECIFIC, WRITE
 from firmware_agent.protocol.upgrade_file import BASE_LENGTH, UpgradeFile
 from firmware_agent.reject import Rejected
@@ -18,12 +19,12 @@ _ANY_BLOCK = 0xFFFF  # RAM has no boundaries
 _STACK_VERSION_PRO = 0x0002
 
 
-class SpecificFile(ota.ImageOffer):
+class SpecificFile(ImageOffer):
     """The file that was asked for last. After the action FETCHED: ``contents``, a memoryview of what is
     behind the header; None if the hub has no such file, or none that is for this device, or it went away."""
 
     def __init__(self, client):
-        ota.ImageOffer.__init__(self)
+        ImageOffer.__init__(self)
         self.contents = None
         self.wanted = 0  # the image type
         self.next_query = 0  # ms, as it was before
@@ -54,14 +55,14 @@ class SpecificFile(ota.ImageOffer):
         put16(out, at + ota.SPECIFIC_STACK_AT, _STACK_VERSION_PRO)
         return ota.SPECIFIC_LENGTH
 
-    def take(self, buf, at, identity):
+    def take(self, buf, at, client):
         """Read a whole SUCCESS response at buf[at:]; the ZCL status as of ImageOffer.take()."""
         self.read(buf, at)
-        if self.manufacturer_code != identity.manufacturer_code or self.image_type != self.wanted:
+        if self.manufacturer_code != client.identity.manufacturer_code or self.image_type != self.wanted:
             return zcl.INVALID_FIELD
         if self.file_size == 0:
             return zcl.INVALID_FIELD
-        if self.file_size > self._client.settings.specific_file_size:
+        if self.file_size > client.settings.specific_file_size:
             return zcl.INSUFFICIENT_SPACE
         try:
             self._data = bytearray(self.file_size)

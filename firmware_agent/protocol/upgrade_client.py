@@ -12,7 +12,8 @@ A peer can only cause a state change that the table in states.py has; everything
 ``ignored``. A Notify that comes at a bad moment is a wish to query: granted when the outstanding answer
 came or its time is over, when the client turns idle or waits, or by the query after the reset.
 
-This module queries, and hands out the rest: ``download`` and ``end`` have a module each.
+This module sorts, and hands out the rest. What a download's blocks need is in ``download``; what happens now
+and then has modules that are loaded for it: image_query.py, upgrade_end.py, specific_file.py.
 """
 
 from firmware_agent.protocol import ota_commands as ota
@@ -24,12 +25,11 @@ from firmware_agent.protocol.session import (
     CANDIDATE,
     DOWNLOAD,
     END,
+    FETCHED,
     FILE,
     FOREVER,
     NONE,
     NOTHING,
-    NOTIFIED,
-    OFFERED,
     PAGE,
     PART,
     QUERIED,
@@ -39,13 +39,10 @@ from firmware_agent.protocol.session import (
     WRITE,
     Session,
 )
-from firmware_agent.protocol.upgrade_end import UpgradeEnd
 
-# What asks for a file, by the kind of request.
-_QUERIES = {QUERY: ota.QUERY_NEXT_IMAGE_REQUEST, SPECIFIC: ota.QUERY_SPECIFIC_FILE_REQUEST}
 # ImageUpgradeStatus (attribute 0x0006) while a query is on its way, by what is kept meanwhile.
-_STATUS_KEPT = (0, 1, 2, 5, 0)
-_STATUS_HELD = (3, 6)  # by the activation policy
+_STATUS_KEPT = b"\x00\x01\x02\x05\x00"
+_STATUS_HELD = b"\x03\x06"  # by the activation policy
 
 
 class UpgradeClient(Session):
@@ -54,8 +51,10 @@ class UpgradeClient(Session):
     identity: manufacturer_code, image_type, hardware_version, file_version (the running one);
     settings: a Settings; random: callable(n) -> 0..n-1.
 
-    offer, download, end: what their classes say. notified: Notifies that led to a query; unicast: the
-    last one was. unanswered: requests since the server last said anything. tsn: the last request's number.
+    download: a Download. offer: the last ImageOffer, end: an UpgradeEnd while there is a verified image,
+    file: a SpecificFile while one is wanted, or None each. space: bytes of the largest file that fits, 0 for
+    any. notified: Notifies that led to a query; unicast: the last one was. unanswered: requests since the
+    server last said anything. tsn: the last request's number.
     """
 
     def __init__(self, identity, settings, random):
@@ -63,9 +62,10 @@ class UpgradeClient(Session):
         self.notified = 0
         self.unanswered = 0
         self.unicast = False
-        self.offer = ota.ImageOffer()
+        self.space = 0
+        self.offer = None
         self.download = Download(self)
-        self.end = UpgradeEnd(self)
+        self.end = None
         self.due = random(settings.first_query) + 1
         self.tsn = random(256)
 
@@ -85,7 +85,17 @@ class UpgradeClient(Session):
         if downloads:
             self.base = DOWNLOAD
 
-    # What the agent asks for, beside download.written(), download.go_on(), end.verified() and end.tell()
+    def tidy(self):
+        """Let go of what is over, and so of its code."""
+        if self.state != states.OFFERED:
+            self.offer = None
+        if self.base != CANDIDATE:
+            self.end = None
+        file = self.file
+        if file is not None and self.base != FILE and not self.actions & FETCHED and file.contents is None:
+            self.file = None
+
+    # What the agent asks for, beside download.written(), download.go_on() and end.tell()
 
     def restore(self, manufacturer_code, image_type, file_version):
         """Set the identity of a download or candidate that the store kept over a reset."""
@@ -110,8 +120,22 @@ class UpgradeClient(Session):
     def offers_the_same(self):
         """True if the offer is what is being downloaded: go_on() continues where it is."""
         offer = self.offer
-        same = offer.image == self.image and offer.file_size == self.download.size
-        return same and self.base == DOWNLOAD
+        if offer is None or self.base != DOWNLOAD:
+            return False
+        return offer.image == self.image and offer.file_size == self.download.size
+
+    def verified(self, held):
+        """There is a verified image; tell the server. ``held``: it had said to wait before a reset."""
+        if self.end is None:
+            from firmware_agent.protocol.upgrade_end import UpgradeEnd
+
+            self.end = UpgradeEnd(self)
+        self.end.verified(held)
+
+    def activate(self):
+        """An event outside the cluster says: run it now. False if that does not count here, or if there is no
+        verified image."""
+        return self.end is not None and self.end.activate()
 
     def decline(self):
         """Leave the offer alone: back to what there was before the query, if it brought one or not."""
@@ -132,18 +156,18 @@ class UpgradeClient(Session):
 
     def refused(self, status):
         """Report a failure (a ZCL status) by Upgrade End; nothing is applied whatever is answered."""
+        self.move(states.REFUSED)
         self.base = NOTHING
         self.download.over()
         self.status = status
-        self.move(states.REFUSED)
         self.ask(END)
 
     def require_more(self):
         """The file is good, but the upgrade needs another one: tell the server, and ask for that. The caller
         keeps the file; a board whose firmware is one file never calls this."""
+        self.move(states.MORE)
         self.base = PART
         self.status = zcl.REQUIRE_MORE_IMAGE
-        self.move(states.MORE)
         self.ask(END)
 
     def fetch(self, image_type):
@@ -187,9 +211,10 @@ class UpgradeClient(Session):
 
     def downloaded_file_version(self):
         """DownloadedFileVersion, attribute 0x0004: the verified image's, 0xFFFFFFFF if there is none."""
-        return self._kept_version() if self.base in (CANDIDATE, PART) else ota.ANY_VERSION
+        return self.kept_version() if self.base in (CANDIDATE, PART) else ota.ANY_VERSION
 
-    def _kept_version(self):
+    def kept_version(self):
+        """That of the image that is verified or being fetched, 0xFFFFFFFF if there is none."""
         if self.base == NOTHING or self.base == FILE:
             return ota.ANY_VERSION
         return u32(self.image, ota.IDENTITY_VERSION_AT)
@@ -202,7 +227,9 @@ class UpgradeClient(Session):
         Returns the status for a Default Response: SUCCESS where none is needed.
         """
         if command == ota.IMAGE_NOTIFY:
-            return self._handle_notify(buf, at, end, broadcast)
+            from firmware_agent.protocol.image_query import handle_notify
+
+            return handle_notify(self, buf, at, end, broadcast)
         if command == ota.UPGRADE_END_RESPONSE:
             self.unanswered = 0
             return self._handle_end(buf, at, end)
@@ -219,10 +246,11 @@ class UpgradeClient(Session):
                 return status
             self._stop(states.ABORTED)
             return zcl.SUCCESS
-        if command == ota.QUERY_NEXT_IMAGE_RESPONSE:
-            return self._handle_offer(buf, at, end, QUERY)
-        if command == ota.QUERY_SPECIFIC_FILE_RESPONSE:
-            return self._handle_offer(buf, at, end, SPECIFIC)
+        if command == ota.QUERY_NEXT_IMAGE_RESPONSE or command == ota.QUERY_SPECIFIC_FILE_RESPONSE:
+            from firmware_agent.protocol.image_query import handle_offer
+
+            kind = QUERY if command == ota.QUERY_NEXT_IMAGE_RESPONSE else SPECIFIC
+            return handle_offer(self, buf, at, end, kind)
         return zcl.UNSUP_CLUSTER_COMMAND
 
     def handle_default_response(self, command, status):
@@ -235,7 +263,13 @@ class UpgradeClient(Session):
         elif command == ota.IMAGE_PAGE_REQUEST and self.outstanding == PAGE and status != zcl.SUCCESS:
             self.download.refuse_pages()
             self.download.ask_again()
-        elif command == _QUERIES.get(self.outstanding) and status != zcl.SUCCESS:
+        elif command == ota.QUERY_NEXT_IMAGE_REQUEST and self.outstanding == QUERY and status != zcl.SUCCESS:
+            self.decline()
+        elif (
+            command == ota.QUERY_SPECIFIC_FILE_REQUEST
+            and self.outstanding == SPECIFIC
+            and status != zcl.SUCCESS
+        ):
             self.decline()
         else:
             self.ignored += 1
@@ -243,7 +277,8 @@ class UpgradeClient(Session):
     def handle_elapsed(self, milliseconds):
         """Time went by."""
         self.download.elapsed(milliseconds)
-        self.end.elapsed(milliseconds)
+        if self.end is not None:
+            self.end.elapsed(milliseconds)
         if self.due == FOREVER:
             return
         self.due -= milliseconds
@@ -298,56 +333,29 @@ class UpgradeClient(Session):
             self.wish = False
             self.actions |= QUERIED
             out[at + 2] = ota.QUERY_NEXT_IMAGE_REQUEST
-            length = ota.put_query(out, payload, self.identity)
+            length = self._put_query(out, payload)
         elif kind == SPECIFIC:
             out[at + 2] = ota.QUERY_SPECIFIC_FILE_REQUEST
             length = self.file.put_query(out, payload)
         else:
             out[at + 2] = ota.UPGRADE_END_REQUEST
-            length = ota.put_end_request(out, payload, self.image, self.status)
+            out[payload] = self.status
+            for i in range(ota.IDENTITY_SIZE):
+                out[payload + ota.END_REQUEST_IDENTITY_AT + i] = self.image[i]
+            length = ota.END_REQUEST_LENGTH
         self.due = timeout
         return 3 + length
 
     # Inside
 
-    def _handle_notify(self, buf, at, end, broadcast):
-        if broadcast:
-            if not ota.notify_concerns(buf, at, end, self.identity, self._kept_version(), self.random):
-                self.ignored += 1
-                return zcl.SUCCESS
-        elif end - at not in ota.NOTIFY_LENGTHS:
-            return zcl.MALFORMED_COMMAND
-        self.unicast = not broadcast
-        self.unanswered = 0
-        self.notified += 1
-        self.actions |= NOTIFIED
-        self.query()
-        return zcl.SUCCESS
-
-    def _handle_offer(self, buf, at, end, kind):
-        specific = kind == SPECIFIC
-        if self.state != states.QUERYING or specific != (self.base == FILE):
-            self.ignored += 1
-            return zcl.SUCCESS
-        length = end - at
-        if length < 1 or (buf[at] == zcl.SUCCESS and length < ota.OFFER_LENGTH):
-            return zcl.MALFORMED_COMMAND
-        if buf[at] != zcl.SUCCESS:
-            self.decline()
-            return zcl.SUCCESS
-        status = (self.file if specific else self.offer).take(buf, at, self.identity)
-        if status != zcl.SUCCESS:
-            self.decline()
-            return status if status != zcl.NO_IMAGE_AVAILABLE else zcl.SUCCESS
-        self.rest(FOREVER)
-        self.move(states.OFFER)
-        if specific:
-            self.file.begin()
-        else:
-            # A Notify that came while this answer was on its way has what it wanted.
-            self.wish = False
-            self.actions |= OFFERED
-        return zcl.SUCCESS
+    def _put_query(self, out, at):
+        identity = self.identity
+        out[at] = ota.QUERY_HARDWARE_PRESENT
+        put16(out, at + ota.QUERY_MANUFACTURER_AT, identity.manufacturer_code)
+        put16(out, at + ota.QUERY_IMAGE_TYPE_AT, identity.image_type)
+        put32(out, at + ota.QUERY_VERSION_AT, identity.file_version)
+        put16(out, at + ota.QUERY_HARDWARE_AT, identity.hardware_version)
+        return ota.QUERY_LENGTH
 
     def _handle_end(self, buf, at, end):
         if end - at < ota.END_LENGTH:
@@ -356,7 +364,7 @@ class UpgradeClient(Session):
             # zigpy answers a failure with "apply now": never.
             self._reported()
             return zcl.SUCCESS
-        return self.end.handle_response(buf, at)
+        return zcl.INVALID_IMAGE if self.end is None else self.end.handle_response(buf, at)
 
     def _reported(self):
         if self.base != PART and self.base != FILE:

@@ -9,7 +9,7 @@ from firmware_agent.protocol import session as ss
 from firmware_agent.protocol import states
 from tests.hub.fake_device import FakeDevice
 from tests.portable.scripted import Identity, Rig
-from tests.portable.specific_file import CONFIGURATION, CONTENTS, FILE, VERSION, asking, file_of
+from tests.portable.specific_file import CONFIGURATION, CONTENTS, FILE, VERSION, asking, contents, file_of
 from tools.hub.han_frame import HanFrame
 from tools.hub.images import UnusableImage
 from tools.hub.session import HubSession
@@ -43,7 +43,7 @@ def test_client_fetches_its_file_from_the_hub(tmp_path):
     served = hub(tmp_path, another, bytes(older), FILE)
     rig = asking()
     assert play(rig, served) == 1 + -(-len(FILE) // 50) + 1
-    assert bytes(rig.client.file.contents) == CONTENTS and rig.client.file.file_version == VERSION
+    assert bytes(contents(rig)) == CONTENTS and rig.client.file.file_version == VERSION
     assert rig.state == states.IDLE and served.told == {CONFIGURATION: 0}
 
 
@@ -51,7 +51,7 @@ def test_device_without_a_file_is_told_so(tmp_path):
     for served in (hub(tmp_path), hub(tmp_path, file_of(destination=b"\x09" + Identity.eui64[1:]))):
         rig = asking()
         assert play(rig, served) == 1
-        assert rig.client.base == ss.NOTHING and rig.client.file.contents is None
+        assert rig.client.base == ss.NOTHING and contents(rig) is None
 
 
 def test_file_that_the_device_refuses_is_told(tmp_path):

@@ -21,6 +21,7 @@ OLD, NEW = 0x00010000, 0x00020000
 HOUR = 3600 * 1000
 NOW = 0x2F000000  # a UTC time, seconds
 FOREVER = 0xFFFFFFFF
+_TIDY_EACH = 10  # steps: from source a module takes long to load
 ANY, ANY_VERSION = 0xFFFF, 0xFFFFFFFF  # in an Upgrade End Response: whatever image it is
 
 
@@ -146,6 +147,7 @@ class Rig:
         self.asked = []
         self.replies = []
         self.actions = []
+        self._untidy = 0
         self._out = bytearray(128)
         self._buf = bytearray(512)
 
@@ -172,6 +174,7 @@ class Rig:
             self.replies.append(bytes(self.endpoint.reply[: self.endpoint.reply_length]))
             self.endpoint.reply_length = 0
         self.send()
+        self._tidy()
 
     def send(self):
         """What waits goes out."""
@@ -192,6 +195,7 @@ class Rig:
             self.client.handle_elapsed(step)
             self._act()
             self.send()
+            self._tidy()
 
     def take(self):
         """The one request that was sent since the last take()."""
@@ -238,7 +242,7 @@ class Rig:
 
     def ending(self, held=False):
         self.verifying()
-        self.client.end.verified(held)
+        self.client.verified(held)
         self.send()
         assert self.state == states.ENDING
         return self
@@ -278,6 +282,14 @@ class Rig:
                 self._write()
             elif action == ss.OFFERED:
                 self._consider()
+
+    def _tidy(self):
+        """Nothing may hang on code or an object that is kept for longer than it has to be."""
+        self.client.tidy()
+        self._untidy += 1
+        if self._untidy == _TIDY_EACH:
+            self._untidy = 0
+            self.endpoint.tidy()
 
     def _write(self):
         download = self.client.download

@@ -55,3 +55,9 @@ def asking(**settings):
     rig.send()
     rig.actions.clear()
     return rig
+
+
+def contents(rig):
+    """What was fetched last; None if there is none, and nobody keeps the place for it."""
+    file = rig.client.file
+    return None if file is None else file.contents

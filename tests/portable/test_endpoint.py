@@ -218,7 +218,7 @@ def test_nothing_but_requests_is_sent_unasked():
     rig.hear(offer())
     while rig.asked:
         sent.append(rig.answer())
-    rig.client.end.verified(False)
+    rig.client.verified(False)
     rig.send()
     sent += rig.asked
     assert len(sent) > SIZE // 63 and not rig.replies

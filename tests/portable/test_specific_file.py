@@ -30,6 +30,7 @@ from tests.portable.specific_file import (
     SPECIFIC,
     VERSION,
     asking,
+    contents,
     file_block,
     file_of,
     file_offer,
@@ -55,11 +56,7 @@ def fetched(rig, data=FILE):
 
 def told(rig):
     """The application was told, once, that there is no file, and the client is where it was."""
-    return (
-        rig.actions.count(ss.FETCHED) == 1
-        and rig.client.file.contents is None
-        and rig.client.base == ss.NOTHING
-    )
+    return rig.actions.count(ss.FETCHED) == 1 and contents(rig) is None and rig.client.base == ss.NOTHING
 
 
 # rule: specific-request
@@ -75,7 +72,7 @@ def test_file_is_fetched_by_block_requests_and_handed_over():
     first = rig.asked[0]
     assert first.payload[1:9] == struct.pack("<HHI", 0x1234, CONFIGURATION, VERSION) and first.offset == 0
     request = fetched(rig)
-    assert bytes(rig.client.file.contents) == CONTENTS and rig.client.file.file_version == VERSION
+    assert bytes(contents(rig)) == CONTENTS and rig.client.file.file_version == VERSION
     assert (
         rig.actions.count(ss.FETCHED) == 1 and ss.WRITE not in rig.actions and ss.OFFERED not in rig.actions
     )
@@ -247,7 +244,7 @@ def test_files_that_are_not_for_this_device():
     ):
         rig = fetching(data)
         request = fetched(rig, data)
-        assert request.command == END and request.status == 0x96 and rig.client.file.contents is None
+        assert request.command == END and request.status == 0x96 and contents(rig) is None
         assert rig.actions.count(ss.FETCHED) == 1
         rig.hear(end_response(0, 0))
         assert rig.state == states.IDLE and rig.client.base == ss.NOTHING and told(rig)
@@ -333,4 +330,4 @@ def test_another_one_can_be_fetched_afterwards():
     assert rig.take().payload[10:12] == b"\xc0\xff"
     rig.hear(file_offer())
     assert rig.take_reply()[-1] == 0x85, "the type of the one before"
-    assert rig.actions.count(ss.FETCHED) == 2 and rig.client.file.contents is None
+    assert rig.actions.count(ss.FETCHED) == 2 and contents(rig) is None

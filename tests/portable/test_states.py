@@ -61,7 +61,7 @@ def walk(seen):
     # A candidate found at boot.
     here = rig()
     here.client.complete()
-    here.client.end.verified(False)
+    here.client.verified(False)
     # A download found at boot.
     here = rig()
     here.client.start_download(0, 63, 1000)

@@ -58,7 +58,7 @@ class Pair:
                 rig.endpoint.ignored,
                 rig.endpoint.heard,
             ]
-            for part in (rig.client, rig.client.download, rig.client.end):
+            for part in (rig.client, rig.client.download):
                 rig.seen += [(name, _plain(getattr(part, name))) for name in sorted(part.__dict__)]
         assert self.short.seen == self.whole.seen
 

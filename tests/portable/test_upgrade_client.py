@@ -44,7 +44,7 @@ def test_plain_update_at_any_size_asked_and_given():
                 sizes.append(request.size)
             assert bytes(rig.file) == IMAGE
             assert max(sizes) == asked and sizes[-1] <= min(asked, given)
-            rig.client.end.verified(False)
+            rig.client.verified(False)
             rig.send()
             end = rig.take()
             assert end.command == END and end.payload == b"\x00" + identity_bytes()
@@ -324,7 +324,7 @@ def test_after_a_reboot_with_a_complete_image_it_is_verified_again():
     rig.client.restore(0x1234, 0x0084, NEW)
     rig.client.complete()
     assert rig.state == states.VERIFYING and rig.client.poll_timeout() == -1
-    rig.client.end.verified(False)
+    rig.client.verified(False)
     rig.send()
     assert rig.take().payload == b"\x00" + identity_bytes()
 
@@ -359,7 +359,7 @@ def test_every_setting_can_be_set_on_its_own():
 
 def test_misuse_by_our_own_caller_raises():
     rig = Rig()
-    for misuse in (rig.client.decline, rig.client.end.tell, lambda: rig.client.refused(0x96)):
+    for misuse in (rig.client.decline, lambda: rig.client.verified(False), lambda: rig.client.refused(0x96)):
         try:
             misuse()
         except KeyError:

@@ -191,7 +191,7 @@ def test_notify_while_verifying_leads_to_a_query_once_verified():
     rig = Rig().verifying()
     rig.hear(notify())
     assert rig.quiet() and rig.state == states.VERIFYING
-    rig.client.end.verified(False)
+    rig.client.verified(False)
     rig.send()
     assert rig.take().command == QUERY and rig.client.upgrade_status() == 2
     rig.on_offer = "have it"
@@ -295,7 +295,7 @@ def test_offers_that_are_not_for_this_device():
 def test_offer_that_cannot_fit_is_told_so():
     for size, fits in ((5000, True), (5001, False), (0xFFFFFFFF, False)):
         rig = Rig()
-        rig.client.offer.space = 5000
+        rig.client.space = 5000
         rig.query()
         rig.hear(offer(size=size))
         if fits:

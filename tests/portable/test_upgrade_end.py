@@ -243,7 +243,7 @@ def test_answer_begins_the_count_of_tries_anew():
 # rule: end-hold-kept
 def test_hold_survives_a_reset():
     rig = Rig(end_tries=3).verifying()
-    rig.client.end.verified(True)
+    rig.client.verified(True)
     rig.send()
     assert rig.take().command == END
     rig.pass_time(HOUR)

@@ -51,6 +51,6 @@ def test_success_after_an_earlier_failure_is_reported_as_success():
     rig.offered_after_failure(0x00030000)
     while rig.asked:
         rig.answer(version=0x00030000)
-    rig.client.end.verified(False)
+    rig.client.verified(False)
     rig.send()
     assert rig.take().status == 0

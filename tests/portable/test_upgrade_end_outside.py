@@ -36,7 +36,7 @@ def test_hold_for_an_event_outside_is_what_the_server_may_say():
 def test_event_outside_activates():
     for rig in (outside().waiting(), outside().ending()):
         rig.asked.clear()
-        assert rig.client.end.activate()
+        assert rig.client.activate()
         assert rig.state == states.ACTIVATING and rig.quiet()
         rig.hear(end_response(NOW, FOREVER))
         rig.hear(end_response(0, 100))
@@ -53,7 +53,7 @@ def test_event_outside_does_not_count_without_a_verified_image_or_by_the_other_p
         Rig().waiting(),
     ):
         before = rig.state
-        assert not rig.client.end.activate() and rig.state == before
+        assert not rig.client.activate() and rig.state == before
 
 
 # rule: end-outside-silence

@@ -12,6 +12,7 @@ _END = "firmware_agent/protocol/upgrade_end.py"
 _ENDPOINT = "firmware_agent/protocol/endpoint.py"
 _FILE = "firmware_agent/protocol/specific_file.py"
 _SEARCH = "firmware_agent/protocol/server_search.py"
+_QUERY = "firmware_agent/protocol/image_query.py"
 _OTHER = "firmware_agent/protocol/other_frames.py"
 _STATES = "firmware_agent/protocol/states.py"
 
@@ -43,7 +44,7 @@ _LOST = (
     ("applied without a verified image", _END, "return session.base == CANDIDATE and states.allows", "return states.allows"),
     ("an end for another image", _END, "        if not self._names(buf, at, session.image):\n            session.ignored += 1\n            return zcl.SUCCESS\n", ""),
     ("a time that has passed means now", _END, "if upgrade == ota.UNKNOWN_TIME or upgrade < current:\n            self._hold()\n        elif upgrade == current:", "if upgrade == ota.UNKNOWN_TIME:\n            self._hold()\n        elif upgrade <= current:"),
-    ("a refusal is followed by activation", _CLIENT, "            self._reported()\n            return zcl.SUCCESS\n        return self.end", "            self.state = states.ACTIVATING\n            return zcl.SUCCESS\n        return self.end"),
+    ("a refusal is followed by activation", _CLIENT, "            self._reported()\n            return zcl.SUCCESS\n        return zcl", "            self.state = states.ACTIVATING\n            return zcl.SUCCESS\n        return zcl"),
     ("a broadcast may answer", _CLIENT, "        if broadcast:\n            # Only", "        if False:\n            # Only"),
     ("anybody may answer", _OTHER, "if command != ota.IMAGE_NOTIFY and not _from_server(device, buf):", "if False:"),
     ("anybody's block", _ENDPOINT, "            and aps.u16(buf, aps.SOURCE_AT) == self.server_address\n", ""),
@@ -51,8 +52,8 @@ _LOST = (
     ("anybody may refuse", _OTHER, "unicast and _from_server(device, buf):", "unicast:"),
     ("a refusal by broadcast", _OTHER, "unicast and _from_server(device, buf):", "_from_server(device, buf):"),
     ("a refusal is answered", _OTHER, "and not broadcast and not refusal:", "and not broadcast:"),
-    ("an offer without a query", _CLIENT, "if self.state != states.QUERYING or specific", "if specific"),
-    ("a cut offer is read", _CLIENT, "if length < 1 or (buf[at] == zcl.SUCCESS and length < ota.OFFER_LENGTH):", "if length < 1:"),
+    ("an offer without a query", _QUERY, "if client.state != states.QUERYING or specific", "if specific"),
+    ("a cut offer is read", _QUERY, "if length < 1 or (buf[at] == zcl.SUCCESS and length < ota.OFFER_LENGTH):", "if length < 1:"),
     ("the number stands still", _CLIENT, "self.tsn = (self.tsn + 1) & 0xFF", "pass"),
     ("a kept download shows no offset", "firmware_agent/protocol/attributes.py", "downloading = status == _DOWNLOADING and", "downloading = False and"),
     ("held is not shown", _CLIENT, "(between and self.base == CANDIDATE and self.end.held):", "False:"),
@@ -63,9 +64,9 @@ _LOST = (
     ("an entry is missing", _STATES, "    {APPLY: ACTIVATING, HOLD: WAITING, COUNT: COUNTDOWN},\n)", "    {APPLY: ACTIVATING, HOLD: WAITING},\n)"),
     ("an entry that nothing takes", _STATES, "    {VERIFIED: ENDING, REFUSED: REPORTING, MORE: REPORTING},", "    {VERIFIED: ENDING, REFUSED: REPORTING, MORE: REPORTING, DUE: IDLE},"),
     ("a Notify does not end a file's fetch", _SESSION, "        if self.base == FILE:\n            self.file.over()\n", "", SPECIFIC),
-    ("an offer of firmware for a file", _CLIENT, " or specific != (self.base == FILE)", "", SPECIFIC),
+    ("an offer of firmware for a file", _QUERY, " or specific != (client.base == FILE)", "", SPECIFIC),
     ("a file for the slot", _CLIENT, "if self.base == FILE and self.actions & WRITE:", "if False:", SPECIFIC),
-    ("a file of any size", _FILE, "if self.file_size > self._client.settings.specific_file_size:", "if False:", SPECIFIC),
+    ("a file of any size", _FILE, "if self.file_size > client.settings.specific_file_size:", "if False:", SPECIFIC),
     ("a file without a header", _FILE, "good = self._check()", "good = True", SPECIFIC),
     ("a file's end is told as a failure of firmware", _CLIENT, "if self.base != PART and self.base != FILE:", "if self.base != PART:", SPECIFIC),
     ("no query for firmware after a file", _CLIENT, "self.rest(self.file.next_query)", "self.rest(FOREVER)", SPECIFIC),

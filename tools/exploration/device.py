@@ -5,9 +5,11 @@ import struct
 from firmware_agent.protocol import session as ss
 from firmware_agent.protocol import states
 from firmware_agent.protocol.endpoint import Endpoint
+from firmware_agent.protocol.image_query import ImageOffer
 from firmware_agent.protocol.settings import Settings
 from firmware_agent.protocol.specific_file import SpecificFile
 from firmware_agent.protocol.upgrade_client import UpgradeClient
+from firmware_agent.protocol.upgrade_end import UpgradeEnd
 from tools.exploration import frames as fr
 from tools.exploration.kept_state import KeptState
 from tools.exploration.watch import UNIT, Broken, Watch, expect
@@ -38,8 +40,10 @@ class Device:
         self.endpoint = Endpoint(self.client.identity, self.client, ADDRESS, 1, 0x0104)
         self.watch = Watch(self.settings.max_data_size)
         self.file = SpecificFile(self.client)
+        # From the start: what is made later would not be found.
+        self.client.offer = ImageOffer()
+        self.client.end = UpgradeEnd(self.client)
         if self.settings.specific_file_size:
-            # From the start: what is loaded later would not be found.
             self.client.file = self.file
         self._buf = bytearray(300)
         self._out = bytearray(128)
@@ -229,7 +233,7 @@ class Device:
         """The event outside the cluster."""
         counts = self.outside and self.watch.verified
         before = self.state.key()
-        expect(self.client.end.activate() == counts, "activation counts exactly where it is from outside")
+        expect(self.client.activate() == counts, "activation counts exactly where it is from outside")
         expect(self.client.state == states.ACTIVATING if counts else self.state.key() == before, "activation")
         if counts:
             self.watch.close()
@@ -244,7 +248,7 @@ class Device:
         if good:
             self.watch.verified = True
             self.watch.held = self._choose("not held", "held") == "held"
-            self.client.end.verified(self.watch.held)
+            self.client.verified(self.watch.held)
         else:
             self._refuse()
         self._act()
