@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from firmware_agent.protocol import states
-from tools import explore_client, layout
+from tools import explore_client, layout, transitions
 from tools.exploration import bugs, explorer
 
 # The other configurations take as long again each: `make explore`.
@@ -22,14 +22,14 @@ def test_nothing_breaks_whatever_a_server_sends_in_any_state():
         assert tally.failures == [], name
         assert tally.states > 2000 and tally.pairs > 100 * tally.states // 4, name
         total.add(tally)
-    table = {(state, event) for state, row in enumerate(states.TRANSITIONS) for event in row}
+    table = transitions.entries()
     assert total.untaken() == set()
     assert total.moves <= table and not total.moves & set(explorer.UNREACHABLE)
 
 
 def test_an_entry_that_was_not_taken_is_told():
     tally = explorer.Tally()
-    tally.moves = {(state, event) for state, row in enumerate(states.TRANSITIONS) for event in row}
+    tally.moves = transitions.entries()
     assert tally.untaken() == set()
     tally.moves.remove((states.VERIFYING, states.VERIFIED))
     assert tally.untaken() == {(states.VERIFYING, states.VERIFIED)}

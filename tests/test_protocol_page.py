@@ -8,7 +8,7 @@ import pytest
 
 from firmware_agent.protocol import states
 from firmware_agent.protocol.settings import Settings
-from tools import draw_states, layout, page_part, settings_table
+from tools import draw_states, layout, page_part, settings_table, transitions
 
 PAGE = page_part.PAGE.read_text(encoding="utf-8")
 
@@ -21,7 +21,7 @@ def test_diagram_has_every_entry_of_the_table():
     arrows = re.findall(r"^    (\w+) --> (\w+): (.*)$", draw_states.mermaid(), re.MULTILINE)
     drawn = {(one, event, other) for one, other, events in arrows for event in events.split(", ")}
     expected = {("activating", "reset", "")}
-    for number, row in enumerate(states.TRANSITIONS):
+    for number, row in enumerate(transitions.rows()):
         for event, target in row.items():
             expected.add((name(number, 0), name(event, 1).replace("_", " "), name(target, 0)))
     # The arrow to the end has no name that the pattern takes for a state.
@@ -34,12 +34,12 @@ def name(number: int, kind: int) -> str:
 
 def test_names_are_those_of_the_source():
     state_names, event_names = draw_states.names()
-    assert len(state_names) == len(states.TRANSITIONS)
+    assert len(state_names) == states.STATES and len(event_names) == states.EVENTS
     for number, state in enumerate(state_names):
         assert getattr(states, state.upper()) == number
     for number, event in enumerate(event_names):
         assert getattr(states, event.upper()) == number
-    assert {event for row in states.TRANSITIONS for event in row} == set(range(len(event_names)))
+    assert {event for _, event in transitions.entries()} == set(range(len(event_names)))
 
 
 def test_every_state_is_explained():

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from firmware_agent.protocol import states
+from tools import transitions
 from tools.page_part import PagePart
 
 
@@ -21,7 +22,7 @@ def names() -> tuple[list[str], list[str]]:
             if node.targets[0].id == "TRANSITIONS":
                 break
             found.append(node.targets[0].id.lower())
-    count = len(states.TRANSITIONS)
+    count = states.STATES
     return found[:count], found[count:]
 
 
@@ -29,7 +30,7 @@ def mermaid() -> str:
     """The diagram, fenced. Events with the same way share an arrow."""
     state_names, event_names = names()
     lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {state_names[states.IDLE]}"]
-    for number, row in enumerate(states.TRANSITIONS):
+    for number, row in enumerate(transitions.rows()):
         arrows: dict[int, list[str]] = {}
         for event, target in row.items():
             arrows.setdefault(target, []).append(event_names[event].replace("_", " "))

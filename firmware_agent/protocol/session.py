@@ -69,7 +69,10 @@ class Session:
 
     def move(self, event):
         """The only way to another state. KeyError if the table has no entry: the caller's mistake."""
-        self.state = states.TRANSITIONS[self.state][event]
+        follows = states.follows(self.state, event)
+        if follows < 0:
+            raise KeyError(event)
+        self.state = follows
 
     def ask(self, kind):
         """Send a request of this kind, a first try."""

@@ -96,24 +96,37 @@ def walk(seen):
         here.hear(NO_IMAGE)
 
 
+def entries():
+    """(state, event, state that follows)"""
+    return {
+        (state, event, states.follows(state, event))
+        for state in range(states.STATES)
+        for event in range(states.EVENTS)
+        if states.allows(state, event)
+    }
+
+
 def test_every_entry_of_the_table_is_reachable():
     seen = set()
     walk(seen)
-    table = set()
-    for state in range(len(states.TRANSITIONS)):
-        for event in states.TRANSITIONS[state]:
-            table.add((state, event))
+    table = {entry[:2] for entry in entries()}
     assert table - seen == set(), "dead entries"
     assert seen - table == set()
 
 
 def test_every_state_can_be_left_and_entered():
-    entered = set()
-    for row in states.TRANSITIONS:
-        assert row
-        entered |= set(row.values())
-    assert entered == set(range(len(states.TRANSITIONS)))
-    assert len(states.UPGRADE_STATUS) == len(states.TRANSITIONS)
+    assert {entry[0] for entry in entries()} == set(range(states.STATES))
+    assert {entry[2] for entry in entries()} == set(range(states.STATES))
+    assert len(states.UPGRADE_STATUS) == states.STATES
+
+
+def test_table_has_a_cell_for_each_state_and_event():
+    cells = states.TRANSITIONS.split()
+    assert len(cells) == states.STATES * states.EVENTS
+    for state in range(states.STATES):
+        for event in range(states.EVENTS):
+            cell = cells[state * states.EVENTS + event]
+            assert states.follows(state, event) == (-2 if cell == b"." else int(cell))
 
 
 def test_event_without_an_entry_is_refused():

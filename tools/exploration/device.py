@@ -41,8 +41,8 @@ class Device:
         self.watch = Watch(self.settings.max_data_size)
         self.file = SpecificFile(self.client)
         # From the start: what is made later would not be found.
-        self.client.offer = ImageOffer()
-        self.client.end = UpgradeEnd(self.client)
+        self.offer = self.client.offer = ImageOffer()
+        self.end = self.client.end = UpgradeEnd(self.client)
         if self.settings.specific_file_size:
             self.client.file = self.file
         self._buf = bytearray(300)
@@ -315,7 +315,7 @@ class Device:
 
     def _consider(self) -> None:
         client, watch = self.client, self.watch
-        image, size = bytes(client.offer.image), client.offer.file_size
+        image, size = bytes(self.offer.image), self.offer.file_size
         same = image == watch.store_image and size == watch.store_size
         ways = ["decline"]
         if watch.verified and same:
@@ -331,7 +331,7 @@ class Device:
         if way == "decline":
             client.decline()
         elif way == "tell":
-            client.end.tell()
+            self.end.tell()
         elif way == "go on":
             # Sizes are taken anew: what was asked for before the query counts no more.
             watch.most = 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from firmware_agent.protocol import states
+from tools import transitions
 from tools.exploration import frames as fr
 from tools.exploration.device import Device
 from tools.exploration.search import ANSWERS, Answer
@@ -102,8 +103,7 @@ class Tally:
 
     def untaken(self) -> set[tuple[int, int]]:
         """Entries of the table that were not taken and are not known to be unreachable."""
-        table = {(state, event) for state, row in enumerate(states.TRANSITIONS) for event in row}
-        return table - self.moves - set(UNREACHABLE)
+        return transitions.entries() - self.moves - set(UNREACHABLE)
 
     def line(self) -> str:
         """The counts, in one line."""
