@@ -1,12 +1,15 @@
-"""What holds a device's heap at rest: ``python -m tools.bench_heap``. Prints figures only.
+"""What holds a device's heap: ``python -m tools.bench_heap``. Prints figures only.
 
 On qemu_mps2's own firmware: the boot, the payload's import and the agent's start a step at a time, and what
 each step keeps after a collection. Modules are imported a group at a time, those first that others need, so
-what a group keeps is its own.
+what a group keeps is its own. Then the same for the client in the middle of a download, with nothing else of the
+agent there.
 """
 
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -14,6 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from boards.qemu_mps2 import memory_map as mm
+from firmware_agent.protocol import session as ss
+from firmware_agent.protocol.endpoint import RESIDENT
 from tools import firmware, layout, romfs
 from tools.bench_start import BOARD, COMPILED, CountingBoard, make_device
 from tools.demo import images
@@ -64,13 +69,62 @@ agent.poll()
 tell()
 print(*sys.modules)
 """
+# The client alone, from its query to the fourth block; then a hub's interview in between.
+_DOWNLOAD = """
+import struct
+def hear(cluster, zcl):
+    frame = struct.pack("<BBHHBBHH", 1, 0, 0, board.address, 1, board.endpoint, cluster, board.profile) + zcl
+    assert endpoint.handle_frame(frame, len(frame))
+    while True:
+        action = client.poll_action()
+        if action == 0:
+            return
+        if action == {offered}:
+            client.start_download(0, 0xFFFF, 1000)
+        elif action == {write}:
+            client.download.written(client.download.offset + 63, 0xFFFF)
+def ask():
+    length = endpoint.put_request(out)
+    return bytes(out[15 : length])
+def serve():
+    request = ask()
+    hear(0x0019, b"\\x19\\x07\\x05\\x00" + request[1:14] + bytes(63))
+out = bytearray(128)
+identity = struct.pack("<HHII", board.identity.manufacturer_code, board.identity.image_type, 0x10000, 1000)
+tell()
+from firmware_agent.protocol.settings import Settings
+from firmware_agent.protocol.upgrade_client import UpgradeClient
+from firmware_agent.protocol.endpoint import Endpoint
+tell()
+client = UpgradeClient(board.identity, Settings(), board.random)
+endpoint = Endpoint(board.identity, client, board.address, board.endpoint, board.profile)
+tell()
+client.query()
+ask()
+hear(0x0019, b"\\x19\\x07\\x02\\x00" + identity)
+endpoint.tidy()
+for _ in range(4):
+    serve()
+assert client.download.steady and client.download.offset == 4 * 63
+tell()
+endpoint.put_announce(out)
+hear(0x0000, b"\\x00\\x07\\x00\\x04\\x00")
+tell()
+endpoint.tidy()
+tell()
+print(*sys.modules)
+"""
+_PROTOCOL = "firmware_agent.protocol."
 # Imported when there is need of them, and not at rest.
 ON_DEMAND = (
     "firmware_agent.trial",
     "firmware_agent.trust.activation",
     "firmware_agent.trust.p256_pinned",
-    "firmware_agent.protocol.server_search",
-    "firmware_agent.protocol.specific_file",
+    *[
+        _PROTOCOL + path.stem
+        for path in sorted((layout.ROOT / _PROTOCOL.replace(".", "/")).glob("*.py"))
+        if path.stem not in ["__init__", *RESIDENT.split()]
+    ],
 )
 
 
@@ -96,8 +150,13 @@ _AGENT_GROUPS = (
 )
 
 
-def measure() -> tuple[list[tuple[str, int]], set[str]]:
-    """(what, bytes of heap in use when it is there), in the order of a start; the modules there are then."""
+def _levels(board: CountingBoard, script: str) -> list[int]:
+    return [int(level) for level in board.run(script).split()]
+
+
+@contextmanager
+def _mounted(told: list[tuple[str, int]]) -> Iterator[CountingBoard]:
+    """The board, booted and with the slot's file system there; each step of that is added to ``told``."""
     with tempfile.TemporaryDirectory(prefix="hanota-") as name:
         state = make_device(Path(name))
         rom = romfs.write(romfs.compiled_all(romfs.sources(images.SAMPLE)))
@@ -108,31 +167,58 @@ def measure() -> tuple[list[tuple[str, int]], set[str]]:
             *((what, _IMPORT.format(names=names)) for what, names in _FIXED_GROUPS),
             ("board and store: objects", _BOOT),
             ("slot's file system", _MOUNT.format(address=mm.PSRAM + COMPILED, size=len(rom))),
-            *((what, _IMPORT.format(names=names)) for what, names in _AGENT_GROUPS),
         ]
         with CountingBoard(state) as board:
             board.restart()
-            levels = [int(level) for level in board.run(_TELL).split()]
-            whats = ["interpreter", "its own modules"]
+            told += zip(("interpreter", "its own modules"), _levels(board, _TELL), strict=True)
             for what, script in scripts:
-                levels += [int(level) for level in board.run(script).split()]
-                whats.append(what)
-            *last, loaded = board.run(_START).splitlines()
-            levels += [int(level) for level in last]
-            whats += ["sample application", "agent and application: objects"]
-    return list(zip(whats, levels, strict=True)), set(loaded.split())
+                told += [(what, level) for level in _levels(board, script)]
+            yield board
+
+
+def measure() -> tuple[list[tuple[str, int]], set[str]]:
+    """(what, bytes of heap in use when it is there), in the order of a start; the modules there are then."""
+    told: list[tuple[str, int]] = []
+    with _mounted(told) as board:
+        for what, names in _AGENT_GROUPS:
+            told += [(what, level) for level in _levels(board, _IMPORT.format(names=names))]
+        *last, loaded = board.run(_START).splitlines()
+        told += zip(("sample application", "agent and application: objects"), map(int, last), strict=True)
+    return told, set(loaded.split())
+
+
+def measure_download() -> tuple[list[tuple[str, int]], set[str]]:
+    """The same for the client in a download, from what is there before it; the protocol's modules then."""
+    whats = (
+        "board and store, and this measurement",
+        "client: code",
+        "client: objects",
+        "what a query and blocks leave",
+        "code for an interview",
+        "it goes again",
+    )
+    with _mounted([]) as board:
+        script = _DOWNLOAD.format(offered=ss.OFFERED, write=ss.WRITE)
+        *levels, loaded = board.run(script).splitlines()
+    names = {name.removeprefix(_PROTOCOL) for name in loaded.split() if name.startswith(_PROTOCOL)}
+    return list(zip(whats, map(int, levels), strict=True)), names
+
+
+def _print(title: str, levels: list[tuple[str, int]]) -> None:
+    table = Table("what", "bytes it keeps", "in use then", title=title)
+    before = 0
+    for what, level in levels:
+        table.add_row(what, f"{level - before:,}", f"{level:,}")
+        before = level
+    Console(file=sys.stdout).print(table)
 
 
 @click.command()
 def main() -> None:
-    """Print what holds the heap of qemu_mps2 at rest."""
+    """Print what holds the heap of qemu_mps2 at rest, and in a download."""
     firmware.build(BOARD)
-    table = Table("what", "bytes it keeps", "in use then", title=f"{BOARD}'s heap at rest")
-    before = 0
-    for what, level in measure()[0]:
-        table.add_row(what, f"{level - before:,}", f"{level:,}")
-        before = level
-    Console(file=sys.stdout).print(table)
+    _print(f"{BOARD}'s heap at rest", measure()[0])
+    _print(f"{BOARD}'s heap in a download, the client alone", measure_download()[0])
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ _REQUEST_LENGTH = aps.HEADER_SIZE + 3 + ota.BLOCK_REQUEST_LENGTH
 _CONTROL_MASK = zcl.TYPE_MASK | zcl.MANUFACTURER_SPECIFIC | zcl.FROM_SERVER
 _CONTROL = zcl.TYPE_CLUSTER | zcl.FROM_SERVER
 # Modules of this package that stay loaded. All others are imported when they are wanted, and go with tidy().
-_RESIDENT = "aps_frame download endpoint session settings states upgrade_client upgrade_file"
+RESIDENT = "aps_frame download endpoint session settings states upgrade_client"
 
 
 class Endpoint:
@@ -73,7 +73,7 @@ class Endpoint:
         """Unload the code of what happens now and then. Nothing of this package may be running."""
         self.client.tidy()
         if modules.count() != self._modules:
-            modules.forget("firmware_agent.protocol", _RESIDENT)
+            modules.forget("firmware_agent.protocol", RESIDENT)
             self._modules = modules.count()
 
     def keep(self):
@@ -125,7 +125,6 @@ class Endpoint:
                 return handle(self, buf, length)
             except MemoryError:
                 gc.collect()
-        self.reply_length = 0
         self.dropped += 1
         return False
 

@@ -1,6 +1,11 @@
 """What a start costs the board, in instructions and heap: counts that are the same on every host."""
 
+from firmware_agent.protocol import endpoint
 from tools import bench_heap, bench_start, layout
+
+# Bytes of the client's that blocks need: what it is today and a little, so that nobody adds to it unseen.
+MOST_CODE = 5_600
+MOST_OBJECTS = 1_200
 
 
 def test_what_a_start_costs(capsys):
@@ -30,7 +35,18 @@ def test_what_holds_the_heap_at_rest():
     assert len(kept) == len(levels) == 12
     # Each group's modules were not there before; a file system is mounted, not read.
     assert all(size > 0 for what, size in kept.items() if what != "slot's file system"), kept
-    assert kept["protocol"] > kept["trust"] > kept["loop and link"]
+    assert kept["trust"] > kept["protocol"] > kept["loop and link"]
     for name in bench_heap.ON_DEMAND:
         assert (layout.ROOT / (name.replace(".", "/") + ".py")).is_file(), name
     assert "firmware_agent.agent" in loaded and not loaded & set(bench_heap.ON_DEMAND)
+
+
+def test_what_a_download_keeps_loaded():
+    levels, loaded = bench_heap.measure_download()
+    before, code, objects, downloading, interview, after = (level for _, level in levels)
+    # Whatever else is imported in a download, by accident or for a frame, must not stay.
+    assert loaded == set(endpoint.RESIDENT.split())
+    assert code - before < MOST_CODE
+    assert objects - code < MOST_OBJECTS
+    # A query and an offer, an interview: of their code nothing is left but names.
+    assert downloading - objects < 300 and interview - downloading > 1000 and after - downloading < 400
