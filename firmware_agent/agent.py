@@ -126,8 +126,7 @@ class Agent:
                 self._rejoined = False
                 self.updater.endpoint.rejoined()
             if joined and not self.announced:
-                self.announced = True
-                self.updater.announce()
+                self.announced = self.updater.announce()
         if joined:
             self._read_link()
         if self.updater is not None:

@@ -15,13 +15,14 @@ from firmware_agent.protocol.endpoint import Endpoint
 from firmware_agent.protocol.ota_commands import MAX_DATA_SIZE
 from firmware_agent.protocol.settings import client_settings
 from firmware_agent.protocol.upgrade_client import UpgradeClient
-from firmware_agent.protocol.upgrade_file import ELEMENT_HEADER, MAX_HEADER, UpgradeFile
+from firmware_agent.protocol.upgrade_file import ELEMENT_HEADER, MAX_HEADER
 from firmware_agent.reject import Rejected
 from firmware_agent.store.firmware_store import COMPLETE, RESTART, WRITTEN, Offer
 from hal.flash import FlashError
 from hal.link import encoded_limit
 
 _BLOCK_EVENT_PERIOD = 1000  # ms between block events
+_TIDY_PERIOD = 1000  # ms that code which is wanted now and then may stay loaded
 _BRISK = 20  # ms that timers may be behind when the next block is asked for
 _POSTPONE_LIMIT = 24 * 3600 * 1000  # ms the application may keep its firmware after activation was allowed
 _MAX_FRAME = 128
@@ -64,10 +65,11 @@ class Updater:
         self._first = kept is None
         self._frame = bytearray(_MAX_FRAME)
         self._wire = bytearray(encoded_limit(_MAX_FRAME))
-        self._file = UpgradeFile()
+        self._file = None  # an UpgradeFile until the header is known
         self._ticks_ms = board.clock.ticks_ms
         self._ticks_diff = board.clock.ticks_diff
         self._since_block = _BLOCK_EVENT_PERIOD
+        self._since_tidy = 0
         self._postponed = 0
         if kept:
             self.client.take_up(kept[0])
@@ -116,13 +118,17 @@ class Updater:
         agent.owed = 0
         if self._since_block < _LONGEST:
             self._since_block += elapsed
+        if self._since_tidy < _LONGEST:
+            self._since_tidy += elapsed
         if self.client.state == states.ACTIVATING:
             self._postponed += elapsed
         self.client.handle_elapsed(elapsed)
 
     def announce(self):
-        """Tell the network that the device is there."""
-        self._transmit(self.endpoint.put_announce(self._frame), self._frame)
+        """Tell the network that the device is there. False if the heap has no room for that now."""
+        length = self.endpoint.put_announce(self._frame)
+        self._transmit(length, self._frame)
+        return length > 0
 
     def step(self, joined):
         """Every step that is due."""
@@ -132,6 +138,9 @@ class Updater:
         self._act()
         if self.work:
             return
+        if self._since_tidy >= _TIDY_PERIOD:
+            self._since_tidy = 0
+            self.endpoint.tidy()
         state = self.client.state
         if state == states.VERIFYING:
             self._verify_step()
@@ -246,9 +255,10 @@ class Updater:
     def _begin(self, offset):
         store = self._store
         self._emit_resume(offset)
-        self._file.reset()
+        self._file = None
         proof = None if store.complete else store.proof
         self.client.start_download(offset, store.until_boundary(offset), store.offer.file_size, proof)
+        self.endpoint.tidy()  # what comes now is for blocks
         if store.complete:
             self.work = VERIFY
 
@@ -259,7 +269,7 @@ class Updater:
             self.client.abandon()
             return
         self._board.emit("changed", {"file_version": version_text(store.offer.file_version)})
-        self._file.reset()
+        self._file = None
         self.client.download.written(store.doubt(), store.until_boundary(0))
 
     def _emit_resume(self, offset):
@@ -291,7 +301,7 @@ class Updater:
             self.work = VERIFY
             return
         if result == RESTART:
-            self._file.reset()
+            self._file = None
             next_offset = 0
         elif self._since_block >= _BLOCK_EVENT_PERIOD:
             self._since_block = 0
@@ -301,9 +311,13 @@ class Updater:
     def _write_head(self, data, start, length):
         """Nothing is accepted yet: the file's head goes through the parser first. As store.write()."""
         store = self._store
-        file = self._file
         result = WRITTEN
         if not store.image_known:
+            file = self._file
+            if file is None:
+                from firmware_agent.protocol.upgrade_file import UpgradeFile
+
+                file = self._file = UpgradeFile()
             taken = file.feed(data, start, length)
             start += taken
             length -= taken
@@ -312,6 +326,7 @@ class Updater:
                 store.describe(file, file.image_offset, file.image_length)
                 if file.fill > file.image_offset:
                     result = store.write(file.head, file.image_offset, file.fill - file.image_offset)
+                self._file = None
         if length:
             result = store.write(data, start, length)
         if store.manifest is not None:

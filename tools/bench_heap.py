@@ -2,8 +2,8 @@
 
 On qemu_mps2's own firmware: the boot, the payload's import and the agent's start a step at a time, and what
 each step keeps after a collection. Modules are imported a group at a time, those first that others need, so
-what a group keeps is its own. Then the same for the client in the middle of a download, with nothing else of the
-agent there.
+what a group keeps is its own. Then the same for the client in the middle of a download, with nothing else of
+the agent there.
 """
 
 import sys

@@ -17,7 +17,7 @@ def rows() -> list[tuple[str, str, str]]:
     found = []
     comment: list[str] = []
     body = Path(settings.__file__).read_text(encoding="utf-8").partition("class Settings:")[2]
-    for line in body.splitlines():
+    for line in body.partition("\n\n\n")[0].splitlines():
         text = line.strip()
         if text.startswith("# "):
             comment.append(text[2:])

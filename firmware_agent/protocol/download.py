@@ -382,8 +382,7 @@ class Download:
 
     def _learn(self, size):
         """A server that sends less than it is asked for, and always as much, is asked for that."""
-        asked = self._session.data_size
-        if size >= asked:
+        if size >= self._session.data_size:
             self._caps = 0
             return
         self._caps = self._caps + 1 if size == self._capped else 1
@@ -396,8 +395,7 @@ class Download:
         self._most = min(self._most, max(size, self._session.settings.least_data_size))
 
     def _spacing(self):
-        spacing = max(self._session.settings.response_spacing, self.minimum_block_period)
-        return min(spacing, ota.MAX_SPACING)
+        return min(max(self._session.settings.response_spacing, self.minimum_block_period), ota.MAX_SPACING)
 
     def _forget_page(self):
         if self._page is not None:

@@ -78,13 +78,13 @@ class Endpoint:
 
     def keep(self):
         """Who the server is, and what it was asked: take_up()'s argument."""
-        server = (self.server_address, self.server_endpoint, self.profile, bytes(self._server_eui64))
-        return server, self._eui64_of, self._asked, self.heard, self.ignored, self.zdo_tsn
+        server = (self.server_address, self.server_endpoint, self.profile, bytes(self.server_eui64))
+        return server, self.eui64_of, self.asked_address, self.heard, self.ignored, self.zdo_tsn
 
     def take_up(self, kept):
         """Go on as the one that kept this."""
-        server, self._eui64_of, self._asked, self.heard, self.ignored, self.zdo_tsn = kept
-        self.server_address, self.server_endpoint, self.profile, self._server_eui64[:] = server
+        server, self.eui64_of, self.asked_address, self.heard, self.ignored, self.zdo_tsn = kept
+        self.server_address, self.server_endpoint, self.profile, self.server_eui64[:] = server
 
     def handle_frame(self, buf, length):
         """One frame's contents, ``buf[:length]``. True if it was for us and made sense."""
@@ -196,9 +196,12 @@ class Endpoint:
         self.client.rejoined()
 
     def put_announce(self, out):
-        """Device_annce, broadcast; returns its length."""
-        from firmware_agent.protocol.zdo_requests import put_announce
-
+        """Device_annce, broadcast; returns its length, 0 if the heap has no room for that now."""
+        try:
+            from firmware_agent.protocol.zdo_requests import put_announce
+        except MemoryError:
+            gc.collect()
+            return 0
         return put_announce(self, out)
 
     def _is_block(self, buf, length):
