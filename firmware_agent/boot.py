@@ -21,7 +21,8 @@ The attempt is on record before it begins. If the journal cannot take the record
 an attempt that is not counted would not be bounded, and what is confirmed needs none.
 
 A download that crashes the confirmed firmware would be resumed for ever, so those crashes are counted, too:
-each that follows a short life (the agent calls store.steady() after a long one) in which no unit was written.
+each that follows a short life (the agent calls store.steady() after a long one) in which nothing more of the
+image went on record.
 
 If neither slot passes, recover() hands over to the agent in the boot files, which can only download.
 """
@@ -71,7 +72,7 @@ class Handover:
 def choose(state, cause, progressed=False):
     """Apply the table above to ``state`` (not yet written). Returns (slot, reject number or 0).
 
-    progressed: a unit of the download was written since the last boot.
+    progressed: more of the download is on record than at the last boot.
     """
     secondary = 1 - state.primary
     if state.secondary_state == _state.STAGED:

@@ -12,10 +12,12 @@ from firmware_agent.trust.verifier import SlotVerifier
 from hal.flash import FlashError
 from tests.portable import (
     test_boot,
+    test_boot_download,
     test_firmware_store,
     test_journal,
     test_journal_cuts,
     test_journal_worn,
+    test_store_boundary,
     test_store_proof,
 )
 
@@ -41,11 +43,14 @@ def bug_in(story):
 def progress_is_journalled_before_its_data(patch):
     def stream(self, data, start, end):
         writer = self._writer
+        if self._due == 0:
+            self._put_back()
         while start < end:
-            part = min(self._erase_size - writer.position % self._erase_size, end - start)
+            part = min(self._due - writer.position, end - start)
             after = writer.position + part
-            if after == self.image_length or after % self._erase_size == 0:
+            if after == self._due:
                 self._journal.progress(self._state, after)
+                self._recorded(after)
             writer.write(data, start, part)
             start += part
         if writer.position == self.image_length:
@@ -242,6 +247,38 @@ def a_promise_throws_the_download_away(patch):
     patch.setattr(FirmwareStore, "start", at_once)
 
 
+@bug_in("long")
+def a_begun_unit_is_gone_on_with(patch):
+    patch.setattr(SlotWriter, "put_back", lambda self: None)
+
+
+@bug_in("long")
+def a_begun_unit_is_erased_and_its_page_not_put_back(patch):
+    patch.setattr(SlotWriter, "put_back", lambda self: self._enter(self.position - self.page_size))
+
+
+@bug_in("long")
+def a_page_is_erased_while_it_is_on_record(patch):
+    def put_back(self):
+        self._writer.recall()
+        self._writer.put_back()
+        self._recorded(self._writer.position)
+
+    patch.setattr(ImageWriter, "_put_back", put_back)
+
+
+@bug_in("long")
+def a_first_page_is_on_record_before_it_is_full(patch):
+    recorded = ImageWriter._recorded
+
+    def early(self, position):
+        recorded(self, position)
+        if position % self._erase_size == 0 < position < self.image_length:
+            self._journal.progress(self._state, self._due)
+
+    patch.setattr(ImageWriter, "_recorded", early)
+
+
 # What needs more than a cut to do harm is caught by a test of its own.
 
 
@@ -299,6 +336,28 @@ def a_bank_that_lost_a_record_is_gone_on_with(patch):
     patch.setattr(Journal, "commit", careless)
 
 
+def the_boundary_does_not_know_that_a_page_is_missing(patch):
+    resume = ImageWriter.resume
+
+    def further(self, area, position):
+        resume(self, area, position)
+        self._bound(position)
+
+    patch.setattr(ImageWriter, "resume", further)
+
+
+def a_page_that_is_put_back_is_progress(patch):
+    read_progress = Journal._read_progress
+
+    def any_counts(self, bank, position):
+        found = read_progress(self, bank, position)
+        if found:
+            self.recorded = -1
+        return found
+
+    patch.setattr(Journal, "_read_progress", any_counts)
+
+
 def a_trial_without_its_record_runs(patch):
     patch.setattr(boot, "_record", lambda store, reverted: RECORD(store, reverted) or True)
 
@@ -329,6 +388,14 @@ GUARDS = [
     (
         a_bank_that_lost_a_record_is_gone_on_with,
         test_journal_worn.test_after_a_failure_the_next_record_is_found,
+    ),
+    (
+        the_boundary_does_not_know_that_a_page_is_missing,
+        test_store_boundary.test_until_it_is_back_a_cut_may_cost_the_page_as_well,
+    ),
+    (
+        a_page_that_is_put_back_is_progress,
+        test_boot_download.test_a_page_that_is_put_back_is_no_progress,
     ),
     (a_trial_without_its_record_runs, test_boot.test_an_attempt_that_cannot_be_recorded_is_not_made),
     (install_needs_no_proof, test_store_proof.test_install_only_what_was_verified_since_the_reset),

@@ -69,6 +69,9 @@ STORIES = (
     Story("crash", ("v2",), "v1", trial="crashes", reason=reject.CRASHED),
     Story("self-test", ("v2",), "v1", trial="fails", reason=reject.SELF_TEST_FAILED),
 )
+# Of an image in several units each of which has several pages.
+LONG_STORY = Story("long", ("long",), "long")
+LONG_GEOMETRIES = (Geometry(512, 4, 8), Geometry(1024, 256, 4), Geometry(2048, 32, 2))
 GEOMETRIES = (
     Geometry(256, 1, 8, 6),
     Geometry(256, 16, 8, 8),
@@ -280,14 +283,13 @@ class Home:
         if not bench.store.image_known:
             bench.store.describe(image, FILE_HEADER, len(image.data))
         begin = bench.store.position - FILE_HEADER
-        high = self._reached[image.name]
+        # What the cut before costs, whatever of it an earlier one had cost already.
+        self._again[image.name] += max(0, self._reached[image.name] - begin)
         try:
             return bench.feed(image, until)
         finally:
-            end = begin + bench.fetched
+            self._reached[image.name] = begin + bench.fetched
             bench.fetched = 0
-            self._again[image.name] += max(0, min(high, end) - begin)
-            self._reached[image.name] = max(high, end)
 
     def _judge_fetched(self):
         # Who leaves one image for another leaves the unit that is not full.

@@ -10,7 +10,16 @@ from firmware_agent import boot
 from hal.flash import FlashError
 from hal.sim.cut_flash import BITS, EFFECTS, FLICKER, PREFIX, UNSTABLE, WHOLE
 from tests.bugs_in_store import BUGS, GUARDS
-from tests.power_cuts import GEOMETRIES, STORIES, Home, Violation, cut_lists, with_second_cut
+from tests.power_cuts import (
+    GEOMETRIES,
+    LONG_GEOMETRIES,
+    LONG_STORY,
+    STORIES,
+    Home,
+    Violation,
+    cut_lists,
+    with_second_cut,
+)
 
 SEED = 20261122
 # NOTHING is WHOLE of the operation before.
@@ -19,6 +28,7 @@ FEWER = ((BITS, 128), (FLICKER, 256), (WHOLE, 0))
 # The plain update everywhere; the other stories where units are smallest.
 MATRIX = [(STORIES[0], geometry, LEFT) for geometry in GEOMETRIES]
 MATRIX += [(story, GEOMETRIES[1], FEWER) for story in STORIES[1:]]
+MATRIX += [(LONG_STORY, geometry, LEFT) for geometry in LONG_GEOMETRIES]
 
 
 def label(value):
@@ -70,9 +80,9 @@ CAUGHT = (Violation, FlashError, AssertionError, LookupError, TypeError, ValueEr
 @pytest.mark.parametrize(("seed_bug", "name"), BUGS)
 def test_each_seeded_bug_is_caught(seed_bug, name, monkeypatch, capsys):
     seed_bug(monkeypatch)
-    story = next(story for story in STORIES if story.name == name)
+    story = next(story for story in (*STORIES, LONG_STORY) if story.name == name)
     tried = 0
-    for geometry in GEOMETRIES[1:] + GEOMETRIES[:1]:
+    for geometry in LONG_GEOMETRIES if story is LONG_STORY else GEOMETRIES[1:] + GEOMETRIES[:1]:
         try:
             for seed, cuts in runs(story, geometry, LEFT):
                 tried += 1

@@ -57,22 +57,13 @@ def bound(size: int, block: int, page: int) -> int:
     return pages * on_air(_HEAD + _PAGE) + whole * _answers(page, block) + _answers(rest, block)
 
 
-def bound_of_units(size: int, block: int, page: int, first: int, unit: int) -> int:
-    """The same for a client that loses no more than one erase unit to a power cut: no block crosses the end
-    of a unit of the slot, or the cut before its record would cost the unit and the rest of the block. first:
-    bytes of the file up to the end of the first unit."""
-    parts = [first, *[unit] * ((size - first) // unit), (size - first) % unit]
-    return sum(bound(part, block, page) for part in parts if part)
-
-
 @dataclass
 class Counts:
-    """size: of the file; frames, air: sent by both, and their bytes on the air; bound, of_units: see there;
+    """size: of the file; frames, air: sent by both, and their bytes on the air; bound: see there;
     lost: frames that did not come; twice: bytes of the file that came to the device more than once."""
 
     size: int
     bound: int
-    of_units: int
     frames: int = 0
     air: int = 0
     lost: int = 0
@@ -86,11 +77,6 @@ class Counts:
     def above(self) -> float:
         """Per cent above the bound."""
         return 100 * (self.air / self.bound - 1)
-
-    @property
-    def above_units(self) -> float:
-        """Per cent above the bound of a client that loses no more than a unit."""
-        return 100 * (self.air / self.of_units - 1)
 
 
 class _Hub:
@@ -126,12 +112,7 @@ def update(block: int, page: int = 0, loss: float = 0.0, seed: int = 0, image: i
     """One update from the first query to activation; ``loss``: the share of block requests, page requests and
     blocks that is lost, drawn from ``seed``. What begins and ends a session comes through."""
     data = stories.upgrade(stories.NEW, image)
-    unit = GEOMETRY.erase_size
-    # Pages are cut at the ends of units by their size already.
-    first = len(data) - len(stories.image(stories.NEW, image)) + unit
-    whole = bound(len(data), block, page)
-    of_units = whole if page else bound_of_units(len(data), block, page, first, unit)
-    counts = Counts(len(data), whole, of_units)
+    counts = Counts(len(data), bound(len(data), block, page))
     with remembered_signatures():
         agent, board = _device(block, page)
         _serve(agent, board, _Hub(data, block), counts, loss, random.Random(seed))

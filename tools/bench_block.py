@@ -18,7 +18,7 @@ BLOCK = 63
 _ARCHITECTURE = "armv7m"
 _DRIVER = ["tools/on_device/__init__.py", "tools/on_device/block_path.py"]
 _BOARD = ["boards/__init__.py", "boards/common/__init__.py", "boards/common/byte_loops_viper.py"]
-# Requests at the end of an erase unit are shorter: left out.
+# The file's last request is shorter: left out.
 _ON_DEVICE = """
 gc.threshold(-1)
 if {viper}:

@@ -45,7 +45,6 @@ class FirmwareStore:
         if slots[0].size != slots[1].size or slots[0].size >= _SIZE_LIMIT:
             raise ValueError("two slots of one size, below 16 MiB")
         self.slots = slots
-        self._erase_size = slots[0].erase_size
         self.state = _state.State()
         self.device = device
         self.running = -1  # the slot that was booted; boot sets it
@@ -54,7 +53,7 @@ class FirmwareStore:
         self._hook = hook
         self._utc = utc
         self._offer = Offer()
-        self._image = ImageWriter(self._journal, self.state, self._admit)
+        self._image = ImageWriter(self._journal, self.state, slots[0].erase_size, self._admit)
         self._header = None
         self._tentative = False  # the offer is not in the journal: what was accepted before still is
         self._verifier = None
@@ -132,8 +131,9 @@ class FirmwareStore:
 
     @property
     def progressed(self):
-        """When load() found it, units of the download had been written since the boot before."""
-        return self._journal.progressed
+        """When load() found it, more of the download was on record than the boot before had found. A page
+        that was only put back is no progress."""
+        return self.state.durable > self._journal.recorded
 
     @property
     def candidate(self):
@@ -239,13 +239,9 @@ class FirmwareStore:
         return self._image.image_length != 0
 
     def until_boundary(self, file_offset):
-        """Bytes from ``file_offset`` to the end of its erase unit. A block that ends there is never
-        fetched twice for a cut in the next unit."""
-        image = self._image
-        if image.image_length == 0:
-            return 0xFFFF
-        erase_size = self._erase_size
-        return erase_size - (file_offset - image.image_offset) % erase_size
+        """Bytes from ``file_offset`` on that may be asked for at once: not further ahead of what is on record
+        than an erase unit, so that no cut has more than that fetched twice."""
+        return self._image.boundary - file_offset
 
     def write(self, data, start, length):
         """Take the next ``length`` bytes of the Manufacturer Image from data[start:].
@@ -454,6 +450,7 @@ class FirmwareStore:
             state.identity = bytes(found.digest)
             state.durable = 0
             state.trial_crashes = 0
-            self.commit(self.slots[slot].units)
+            # Two progress records a unit: behind its first page, and at its end.
+            self.commit(2 * (image.image_length // self.slots[slot].erase_size + 1))
         self.manifest = found
         return self.slots[slot]

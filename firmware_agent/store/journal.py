@@ -57,7 +57,7 @@ class Journal:
         self._short_views = self._views(_padded(_state.RECORD_SIZE, area.write_size))
         self._progress_views = self._views(self._progress_size)
         self._anchors = None  # those that a short record would have in this bank
-        self.progressed = False  # progress records followed the state record that was loaded
+        self.recorded = 0  # bytes that were durable when the state record that was loaded was written
         self._bank = -1  # the bank of the newest state record
         self._position = 0  # where the next record goes in it; 0: this session has not written yet
 
@@ -78,13 +78,12 @@ class Journal:
                         best = current
                         state.unpack_from(self._record)
                         state.anchors = found.anchors
-                        self.progressed = False
+                        self.recorded = state.durable
                         self._bank = bank
                 elif self._read_progress(bank, position):
                     position += self._progress_size
                     if current == best and _unsigned(self._record, 4, 4) == current:
                         state.durable = _unsigned(self._record, 1, 3)
-                        self.progressed = True
                 else:
                     break
         self._position = 0

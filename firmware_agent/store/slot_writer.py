@@ -23,10 +23,21 @@ class SlotWriter:
         self.position = 0
 
     def open(self, position):
-        """Go on at ``position``, a multiple of the erase size; the unit there is erased when entered."""
-        if position % self._area.erase_size:
-            raise ValueError("a slot is resumed at an erase unit")
+        """Go on at ``position``: at an erase unit, which is erased when it is entered, or behind the first
+        page of one. Then recall() and put_back() come before write()."""
+        if position % self._area.erase_size not in (0, self.page_size):
+            raise ValueError("a slot is resumed at an erase unit, or behind its first page")
         self.position = position
+
+    def recall(self):
+        """Read the page before ``position`` into RAM."""
+        self._area.read(self.position - self.page_size, self.page)
+
+    def put_back(self):
+        """Erase the unit whose first page was recalled, and program that page again: it is durable when this
+        returns."""
+        self._program(self.position - self.page_size)
+        self.sync()
 
     def write(self, data, start, length):
         """Take data[start:start + length]. FlashError if the part fails. Allocates nothing."""

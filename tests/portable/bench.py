@@ -132,6 +132,7 @@ class Bench:
         while result == WRITTEN and store.position - FILE_HEADER < end:
             at = store.position - FILE_HEADER
             length = min(block, end - at, store.until_boundary(store.position))
+            assert length > 0
             self.fetched += length
             with RememberedSignatures():
                 result = store.write(image.data, at, length)

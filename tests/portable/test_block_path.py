@@ -119,8 +119,8 @@ def test_image_writer_with_its_progress():
     slot = FlashArea(flash, 4, UNITS, 16)
     state = State()
     journal.load(state)
-    journal.commit(state, UNITS)
-    image = ImageWriter(journal, state, None)
+    journal.commit(state, 2 * UNITS)
+    image = ImageWriter(journal, state, ERASE, None)
     image.describe(56, UNITS * ERASE)
     image.resume(slot, 0)
     data = bytearray(range(100))
@@ -128,8 +128,9 @@ def test_image_writer_with_its_progress():
     begin = flash.programs
     locked(blocks_to(image, data, blocks))
     assert image.position == blocks * BLOCK
-    assert state.durable == (UNITS - 1) * ERASE
-    assert flash.programs - begin == blocks * BLOCK // 256 + UNITS - 1
+    assert state.durable == (UNITS - 1) * ERASE + 256
+    # A record behind the first page of each unit, and one at its end.
+    assert flash.programs - begin == blocks * BLOCK // 256 + 2 * UNITS - 1
     # The last block, its page's rest and its progress too.
     rest = UNITS * ERASE - blocks * BLOCK
     assert locked(lambda: image.write(data, 0, rest)) == COMPLETE

@@ -5,7 +5,7 @@ from firmware_agent.store import state as states
 from hal.sim.cut_flash import CutFlash
 from tests.portable.bench import Bench, RememberedSignatures
 from tests.portable.boot_device import CAUSES, CRASHES, state_of
-from tests.portable.store_device import V2, V3, running
+from tests.portable.store_device import LONG, V2, V3, running
 
 HEAP = "1M"
 
@@ -65,6 +65,22 @@ def test_crashes_between_which_a_unit_was_written_drop_no_download():
     for _ in range(boot.MAX_DOWNLOAD_CRASHES - 1):
         assert bench.power_on(boot.CRASH).dropped == 0
     assert bench.power_on(boot.CRASH).dropped == reject.CRASHED
+
+
+def test_a_page_that_is_put_back_is_no_progress():
+    for cause in (boot.POWER_ON, boot.CRASH):
+        bench = running(erase_size=512, slot_units=8)
+        bench.download(LONG, 512 + 256)
+        bench.power_on(cause)
+        for crashes in range(bench.store.state.trial_crashes + 1, boot.MAX_DOWNLOAD_CRASHES):
+            bench.store.resume()
+            bench.feed(LONG, 512 + 256 + 100)
+            assert bench.store.state.durable == 512 + 256
+            assert bench.power_on(boot.CRASH).dropped == 0
+            assert bench.store.state.trial_crashes == crashes
+        bench.store.resume()
+        bench.feed(LONG, 512 + 256 + 100)
+        assert bench.power_on(boot.CRASH).dropped == reject.CRASHED
 
 
 def test_a_long_life_clears_the_count():

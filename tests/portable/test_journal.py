@@ -14,7 +14,7 @@ def test_blank_flash_holds_no_record():
     device = Device()
     assert not device.found
     assert fields(device.state) == fields(State())
-    assert device.journal.progressed is False
+    assert device.journal.recorded == 0
 
 
 def test_a_journal_that_was_not_loaded_begins_a_bank_too():
@@ -122,13 +122,15 @@ def test_progress_belongs_to_the_record_before_it():
     assert device.reset().state.durable == 0
 
 
-def test_progress_behind_the_newest_record_is_told():
+def test_what_was_durable_when_the_newest_record_was_written_is_told():
     device = Device()
     device.commit(1)
     device.journal.progress(device.state, 4096)
-    assert device.reset().journal.progressed is True
+    assert device.reset().journal.recorded == 0
     device.commit(2)
-    assert device.reset().journal.progressed is False
+    device.journal.progress(device.state, 8192)
+    assert device.reset().journal.recorded == 4096
+    assert device.state.durable == 8192
 
 
 def test_progress_of_another_record_counts_for_nothing():

@@ -159,17 +159,6 @@ def test_an_empty_write_changes_nothing():
         assert bench.flash.log == log
 
 
-def test_until_boundary_ends_blocks_at_erase_units():
-    bench = running()
-    assert bench.store.until_boundary(0) == 0xFFFF
-    bench.store.start(V2.offer())
-    assert bench.store.position == 0
-    bench.store.describe(V2, FILE_HEADER, len(V2.data))
-    assert bench.store.until_boundary(FILE_HEADER) == 1024
-    assert bench.store.until_boundary(FILE_HEADER + 1023) == 1
-    assert bench.store.until_boundary(FILE_HEADER + 1024) == 1024
-
-
 def test_a_failure_of_the_slot_s_flash_ends_the_download_and_not_the_device():
     for failure in (5, -5):
         bench = Bench(make_flash=Failing).at_factory()
@@ -211,7 +200,11 @@ def test_only_the_acceptance_asks_for_room_for_progress():
     bench.feed(V2, 512)
     bench.store.hold(True)
     bench.store.cancel()
-    assert rooms == [0, bench.slot_units, 0, 0]
+    # Two for each unit of 1024 bytes that the image has, or begins.
+    assert rooms == [0, 2, 0, 0]
+    rooms.clear()
+    bench.download(LONG, 512)
+    assert rooms == [0, 8]
 
 
 def test_where_an_image_may_lie_in_its_file_and_how_long_it_may_be():

@@ -31,7 +31,7 @@ def test_start_with_the_same_image_resumes_and_may_come_from_another_server():
     cut(bench)
     offer = LONG.offer()
     offer.server_address = 0x4321
-    assert bench.store.start(offer) == FILE_HEADER + 2048
+    assert bench.store.start(offer) == FILE_HEADER + 2048 + 256
     assert bench.store.offer.server_address == 0x4321
     assert bench.feed(LONG) == COMPLETE
     bench.verify()
@@ -42,9 +42,7 @@ def test_start_with_the_same_image_resumes_and_may_come_from_another_server():
 # rule: resume-identity
 def test_another_image_under_the_accepted_identity_starts_again():
     for block in (50, 1000):  # also by one that goes on behind what is held of the head
-        bench = running()
-        bench.download(V2, 600)  # accepted; the first unit is not durable
-        cut(bench)
+        bench = cut_in_the_first_erase()  # accepted, and nothing of it is durable
         assert bench.store.resume() == FILE_HEADER
         assert bench.feed(V2_AGAIN, block=block) == RESTART
         assert not bench.store.state.accepted and not bench.store.image_known
@@ -58,8 +56,9 @@ def test_another_image_under_the_accepted_identity_starts_again():
 def test_a_durable_offset_within_a_unit_is_refused():
     bench = running()
     bench.download(LONG, 2500)
-    bench.store.state.durable = 2047
-    raises(ValueError, bench.store.resume)
+    for durable in (2047, 2049, 2048 + 512):
+        bench.store.state.durable = durable
+        raises(ValueError, bench.store.resume)
 
 
 def test_another_image_s_bytes_behind_what_is_durable_do_not_verify():
@@ -97,9 +96,9 @@ def cut_in_the_first_erase():
     """A bench that lost its power right after the acceptance of version 2."""
     bench = running()
     bench.store.start(V2.offer())
-    bench.feed(V2, V2.head_length)
+    bench.feed(V2, V2.head_length - 1)
     bench.flash.power_on()
-    bench.flash.arm(1, NOTHING)
+    bench.flash.arm(2, NOTHING)
     raises(PowerCut, bench.feed, V2)
     cut(bench)
     return bench
@@ -157,7 +156,7 @@ def test_doubted_image_stays_until_the_other_one_is_accepted():
     assert bench.store.resume() == FILE_HEADER + durable, "a promise took nothing away"
     bench.store.doubt()
     bench.feed(image, image.head_length + 60)
-    assert bench.store.state.durable == 0 and bench.store.downloading, "the other one took its place"
+    assert bench.store.state.durable == 256 and bench.store.downloading, "the other one took its place"
     assert bench.feed(image) == COMPLETE
     bench.verify()
     assert bench.store.candidate
@@ -207,8 +206,8 @@ def test_a_head_that_is_refused_under_an_accepted_identity_starts_again():
     bench = running()
     bench.download(V2, 600)
     cut(bench)
-    assert bench.store.resume() == FILE_HEADER
+    assert bench.store.resume() == FILE_HEADER + 256
     forged = Image("v2")
-    forged.data = V2.data[:100] + bytes([V2.data[100] ^ 1]) + V2.data[101:]
+    forged.data = V2.data[:270] + bytes([V2.data[270] ^ 1]) + V2.data[271:]
     assert bench.feed(forged) == RESTART
     assert bench.store.downloading and not bench.store.state.accepted

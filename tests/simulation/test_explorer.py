@@ -177,6 +177,11 @@ class TestQueue:
         left["overtaken"].apply(part, 256)
         assert part[256:288] == b"\xff" * 32 and part[512:528] == bytes(16)
 
+    def test_it_may_overtake_the_last_one_only(self):
+        part, left = self._last(sync=False)
+        left["overtaken-by-one"].apply(part, 256)
+        assert part[256:288] == bytes(16) + b"\xff" * 16 and part[512:528] == bytes(16)
+
     def test_what_is_queued_is_lost_unless_it_was_synced(self):
         part, left = self._last(sync=False)
         left["lost"].apply(part, 256)

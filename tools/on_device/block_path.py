@@ -159,7 +159,7 @@ class Path:
         state.accepted = True
         state.image_offset, state.image_length = IMAGE_OFFSET, IMAGE_SIZE
         store.running = 0
-        store._journal.commit(state, SLOT_UNITS)
+        store._journal.commit(state, 2 * SLOT_UNITS)
         store._offer.copy_from(state)
         store._image.describe(IMAGE_OFFSET, IMAGE_SIZE)
         store._image.resume(slots[1], 0)

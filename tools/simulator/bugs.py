@@ -15,7 +15,7 @@ _TRIAL = "firmware_agent/trial.py"
 # fmt: off
 _LOST = (
     # name, path, line, instead, stories, geometries, depth
-    ("progress before its data", _IMAGE, "            writer.write(data, start, part)\n", "            self._journal.progress(self._state, (writer.position + part) // erase_size * erase_size)\n            writer.write(data, start, part)\n"),
+    ("progress before its data", _IMAGE, "            writer.write(data, start, part)\n", "            if writer.position + part == self._due:\n                self._journal.progress(self._state, self._due)\n            writer.write(data, start, part)\n"),
     ("no bank is erased", _JOURNAL, "self._area.erase(bank * self._bank_units + unit)", "pass"),
     ("the newest bank is erased", _JOURNAL, "bank = (newest + step) % self._banks", "bank = (newest + step - 1) % self._banks"),
     ("records without a check", _JOURNAL, "if self._crc(full) != _unsigned(view, _crc_at(full), _state.CRC_SIZE) or not", "if not"),
@@ -30,7 +30,13 @@ _LOST = (
     ("the head is written twice", _IMAGE, "return self._stream(head, kept, fill)", "return self._stream(head, 0, fill)", "update", "256/16x8"),
     ("the tail stays in RAM", _IMAGE, "writer.flush()", "pass"),
     ("complete before the flush", _IMAGE, "                writer.flush()\n                self._journal.progress(self._state, position)", "                self._journal.progress(self._state, position)\n                writer.flush()"),
-    ("a unit is not journalled", _IMAGE, "            if position % erase_size == 0:\n", "            if position % (2 * erase_size) == 0:\n", "update", "256/16x8 512/4x4"),
+    ("a unit is not journalled", _IMAGE, "                self._journal.progress(self._state, position)\n                self._recorded(position)\n", "                if position % (2 * self._erase_size) == 0:\n                    self._journal.progress(self._state, position)\n                self._recorded(position)\n", "update", "256/16x8 512/4x4"),
+    ("a begun unit is gone on with", _SLOT, "        self._program(self.position - self.page_size)\n", "", "update", "512/4x4 1024/8x2"),
+    ("a begun unit is erased, and its page not put back", _SLOT, "self._program(self.position - self.page_size)", "self._enter(self.position - self.page_size)", "update", "512/4x4 1024/8x2"),
+    ("a page is erased while it is on record", _IMAGE, "        self._journal.progress(self._state, position - writer.page_size)\n", "", "update", "512/4x4 1024/8x2", 2),
+    ("a page is put back that was not read", _IMAGE, "        writer.recall()\n", "", "update", "512/4x4 1024/8x2"),
+    ("a page is on record again before it is there", _SLOT, "        self._program(self.position - self.page_size)\n        self.sync()\n", "        self._program(self.position - self.page_size)\n", "update", "512/16x4-queued", 2),
+    ("a page that is put back is progress", _JOURNAL, "                        state.durable = _unsigned(self._record, 1, 3)\n", "                        state.durable = _unsigned(self._record, 1, 3)\n                        self.recorded = -1\n", "choke", "1024/8x2"),
     ("a record overtakes its data", _IMAGE, "                writer.sync()\n", "", "update", "512/16x4-queued"),
     ("an erase overtakes its record", _JOURNAL, "            self._area.sync()\n", "", "update", "512/16x4-queued"),
     ("the last page is not synced", _SLOT, "            at += len(self._tail)\n        self.sync()\n", "            at += len(self._tail)\n", "update", "512/16x4-queued"),
@@ -38,7 +44,7 @@ _LOST = (
     ("what was durable is forgotten", _STORE, "self._image.resume(self.slots[self.secondary], state.durable)", "self._image.resume(self.slots[self.secondary], 0)"),
     ("the offer is not journalled", _STORE, "            self._take_offer()\n            self.commit()\n        return 0", "            self._take_offer()\n        return 0"),
     ("the running slot is written", _STORE, "return 1 - self.state.primary", "return self.state.primary"),
-    ("acceptance is not journalled", _STORE, "self.commit(self.slots[slot].units)", "pass"),
+    ("acceptance is not journalled", _STORE, "self.commit(2 * (image.image_length // self.slots[slot].erase_size + 1))", "pass"),
     ("the counter rises at install", _STORE, "        state.secondary_state = _state.STAGED\n", "        state.secondary_state = _state.STAGED\n        state.security_counter = self.manifest.sequence_number\n"),
     ("trust anchors change at install", _STORE, "        state.secondary_state = _state.STAGED\n", "        state.secondary_state = _state.STAGED\n        state.anchors = self.device.anchors.change(self.manifest, self.device.for_test).pack()\n", "rotation"),
     ("trust anchors never change", _STORE, "        state.anchors = trusted.pack()\n", "", "rotation"),

@@ -8,6 +8,7 @@ of what was done since the last sync, in any order; the operations on one unit k
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -149,11 +150,14 @@ def outcomes(operation: Operation, erase_size: int, chance: random.Random) -> It
         for kind in (UNSTABLE, FLICKERING):
             yield Left(kind, ((start, before),), Unsure(kind, start, before, after))
     if operation.queued:
-        everything = {at.start // erase_size for at in operation.queued}
+        queues = Counter(at.start // erase_size for at in operation.queued)
+        everything = set(queues)
         unit = start // erase_size
         yield Left("lost", _undone(operation, erase_size, dict.fromkeys(everything, 0)))
         kept = {at: 0 for at in everything if at != unit}
         yield Left("overtaken", (*_undone(operation, erase_size, kept), (start, after)))
+        kept = {at: queues[at] - 1 for at in everything if at != unit}
+        yield Left("overtaken-by-one", (*_undone(operation, erase_size, kept), (start, after)))
         most = len(operation.queued)
         kept = {at: chance.randint(0, most) for at in sorted(everything)}
         yield Left("shuffled", _undone(operation, erase_size, kept))

@@ -208,4 +208,4 @@ GEOMETRIES = {
         Geometry(512, 16, 4, 4, queued=True),
     )
 }
-IMAGE_SIZE = 900  # bytes of payload
+IMAGE_SIZE = 1100  # bytes of payload: a page and more of the second unit of 1024 bytes
