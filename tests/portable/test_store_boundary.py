@@ -138,6 +138,23 @@ def test_a_page_is_put_back_with_the_next_block():
     bench.verify()
 
 
+def test_a_page_is_synced_before_its_record():
+    for until in (2048 + 255, 2500):
+        bench = begun(until)
+        # In front of the first page of a unit, and in front of one that is put back.
+        bench.flash.log = log = []
+        sync = bench.store.slots[1].sync
+
+        def noting(log=log, sync=sync):
+            sync()
+            log.append(("sync", 0, 0))
+
+        bench.store.slots[1].sync = noting
+        bench.feed(LONG, 2048 + 257)
+        kinds = [kind for kind, _, _ in log]
+        assert kinds[-4:] == [ERASE, PROGRAM, "sync", PROGRAM]
+
+
 def test_what_lies_behind_the_page_is_gone():
     bench = begun(2048 + 256)
     for at in range(256, 1024):

@@ -58,6 +58,13 @@ def test_what_a_cut_may_cost():
     steps._judge_cost(accepted, 0, NEW, fm.ERASE_SIZE + 32)
     with pytest.raises(Failed, match="4129 bytes"):
         steps._judge_cost(accepted, 0, NEW, fm.ERASE_SIZE + 33)
+    # A cut while a page was put back: the device went on further back than the time before.
+    resumed = [("resume", {"offset": offset}) for offset in (1000, 9000, 8744)]
+    steps._judge_cost(told(("accepted", {}), *resumed), 0, NEW, fm.ERASE_SIZE + 32 + 256)
+    for further, cost in ((9000, 33), (8000, 33 + 256)):
+        cut = told(("accepted", {}), *resumed, ("resume", {"offset": further}))
+        with pytest.raises(Failed, match=f"{fm.ERASE_SIZE + cost} bytes"):
+            steps._judge_cost(cut, 0, NEW, fm.ERASE_SIZE + cost)
 
 
 def test_a_hostile_hub_must_not_make_it_reset():

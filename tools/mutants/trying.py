@@ -37,6 +37,7 @@ _ALL = (
     "test_slot_writer",
     "test_firmware_store",
     "test_store_download",
+    "test_store_boundary",
     "test_store_resume",
     "test_store_newcomer",
     "test_store_proof",
