@@ -11,8 +11,6 @@ own. It goes as a power cut would take it and comes back by the same ways, which
 anyhow. Code that runs in place is loaded in milliseconds, and no flash is written.
 """
 
-import gc
-
 from firmware_agent import reject
 from firmware_agent.application import Device
 from firmware_agent.reject import Rejected
@@ -64,6 +62,7 @@ class Agent:
         self.announced = False
         self.owed = 0
         self._kept = None  # what the updater left when it was unloaded
+        self._owing = 0  # work that the store could not do for lack of memory
         self._done = None  # (work, its result, its refusal): what the store did meanwhile
         self._due = 0  # ms until it is wanted for a timer of its own
         self._rejoined = False  # the link came back, and it does not know
@@ -118,7 +117,9 @@ class Agent:
             self.joined = joined
             self._receiver.reset()
             self._rejoined = joined
-        if self._wanted():
+        if self._owing and not self._pause:
+            self._let_store(self._owing)
+        elif self._wanted():
             self._load()
         if self.updater is not None:
             self.updater.catch_up()
@@ -156,7 +157,7 @@ class Agent:
 
     def _wanted(self):
         """True if it has to be loaded, and can be."""
-        if self.updater is not None or self._pause:
+        if self.updater is not None or self._pause or self._owing:
             return False
         unknown = self._rejoined or (self.joined and not self.announced)
         wished = self._done is not None or unknown or self.trial is not None
@@ -171,14 +172,18 @@ class Agent:
             self.updater = Updater(self, self._kept)
         except MemoryError:
             _forget()
-            self._pause = _FULL
-            self.board.emit("full", {"free": gc.mem_free()})  # type: ignore[attr-defined]
+            self._wait()
             return None
         if self._done is not None:
             done = self._done
             self._done = None
             self.updater.go_on(*done)
         return self.updater
+
+    def _wait(self):
+        """The heap is full: perhaps the application will need less."""
+        self._pause = _FULL
+        self.board.emit("full", {})
 
     def _unload(self):
         self._kept = self.updater.keep()
@@ -190,6 +195,7 @@ class Agent:
         """What the updater wants of the store, while that is not loaded; the next one goes on from there."""
         store = self.store
         result = refusal = None
+        self._owing = work
         try:
             if work == _RESUME:
                 result = store.resume()
@@ -205,6 +211,11 @@ class Agent:
             if work != _ADMIT:
                 raise
             refusal = Rejected(reject.FLASH_FAILED, str(failure))
+        except MemoryError:
+            # Nothing of it is half done that would not be done again.
+            self._wait()
+            return
+        self._owing = 0
         self._done = (work, result, refusal)
         self._load()
 
@@ -262,7 +273,8 @@ class Agent:
         """One frame's contents. It is lost if there is no room for who would read it."""
         updater = self.updater
         if updater is None:
-            updater = self._load() if not self._pause and self._is_for_us(buf, length) else None
+            busy = self._pause or self._owing
+            updater = self._load() if not busy and self._is_for_us(buf, length) else None
             if updater is None:
                 return
             updater.catch_up()

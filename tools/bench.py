@@ -27,7 +27,7 @@ _emit = None
 
 def _start_and_tell(device, start=start):
     global _emit
-    _emit = device._emit
+    _emit = device._board.emit
     start(device)
     device.every(1000, _tell_heap)
 

@@ -31,7 +31,7 @@ STEP = 4  # KiB between the heaps that are tried
 LARGEST = 128
 _EVENT_S = 60.0
 _UPDATE_S = 180.0
-_SAMPLES = 3
+_SAMPLES = 15  # seconds: the agent rests ten seconds after the last frame
 _TELL = """
 
 def _start_and_tell(device, start=start):

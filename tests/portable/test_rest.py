@@ -1,0 +1,224 @@
+"""The updater comes and goes: unloaded at rest and while the store checks, and nobody outside can tell."""
+
+import struct
+import sys
+
+from firmware_agent import agent as agent_module
+from firmware_agent.agent import Agent
+from hal.link import FrameReceiver, encode, encoded_limit
+from tests.portable import bench
+from tests.portable.scripted import (
+    END,
+    HOUR,
+    NEW,
+    NO_IMAGE,
+    QUERY,
+    aps,
+    block,
+    end_response,
+    offer,
+)
+from tests.portable.scripted_board import Application, Board
+
+HEAP = "1M"
+SECOND = 1000
+MICROPYTHON = sys.implementation.name == "micropython"
+REST = 10 * SECOND
+READ_ATTRIBUTES = b"\x10\x21\x00"
+
+
+class Hub(Board):
+    """A board with a hub behind its link. ``asked``: (time, command, sequence number) of each OTA command it
+    got; it has no image unless ``file`` is one, of version NEW."""
+
+    def __init__(self, **client_settings):
+        Board.__init__(self, **client_settings)
+        self.inbox = bytearray()
+        self.asked = []
+        self.sent = []
+        self.events = []
+        self.file = None
+        self._receiver = FrameReceiver()
+
+    def emit(self, event, fields):
+        self.events.append(event)
+
+    def reset(self):
+        raise SystemExit
+
+    def read_into(self, buf):
+        n = min(len(buf), len(self.inbox))
+        buf[:n] = self.inbox[:n]
+        self.inbox = self.inbox[n:]
+        return n
+
+    def write(self, buf, n):
+        at = 0
+        while at < n:
+            at = self._receiver.feed(buf, at, n)
+            if self._receiver.ready:
+                self._answer(bytes(self._receiver.buffer[: self._receiver.length]))
+
+    def _answer(self, frame):
+        self.sent.append(frame)
+        if frame[7] == 0 or frame[12] & 3 != 1:
+            return
+        command, payload = frame[14], frame[15:]
+        self.asked.append((self.now, command, frame[13]))
+        if command == QUERY:
+            self.say(offer(NEW, len(self.file)) if self.file else NO_IMAGE)
+        elif command == END:
+            self.say(end_response(0, 0))
+        elif self.file:
+            at = int.from_bytes(payload[9:13], "little")
+            self.say(block(at, self.file[at : at + payload[13]]))
+
+    def say(self, zcl, **how):
+        frame = aps(zcl, **how)
+        wire = bytearray(encoded_limit(len(frame)))
+        self.inbox += wire[: encode(frame, len(frame), wire)]
+
+
+def file_of(image):
+    """The upgrade file of a bench's image, which has the version NEW."""
+    head = struct.pack("<IHHHHHIH", 0x0BEEF11E, 0x0100, 56, 0, 0x1234, 0x0084, image.file_version, 2) + bytes(
+        32
+    )
+    assert image.file_version == NEW
+    return head + struct.pack("<I", 56 + len(image.data)) + image.data
+
+
+def started(board, application=None):
+    agent = Agent(board, bench.Bench().at_factory().power_on(), application or Application())
+    agent.start()
+    return agent
+
+
+def live(agent, until):
+    """Time passes as the agent allows, to ``until``."""
+    board = agent.board
+    while board.now < until:
+        board.now += max(1, min(agent.poll(), until - board.now))
+    agent.poll()
+
+
+def loaded():
+    return any(
+        name.startswith(("firmware_agent.updater", "firmware_agent.protocol.")) for name in sys.modules
+    )
+
+
+def resting(board):
+    agent = started(board)
+    live(agent, 15 * SECOND)
+    assert agent.updater is None
+    return agent
+
+
+def test_at_rest_the_updater_is_unloaded():
+    board = Hub()
+    agent = started(board)
+    live(agent, REST - SECOND)
+    assert [command for _, command, _ in board.asked] == [QUERY]
+    heard = board.asked[0][0]
+    assert heard < SECOND
+    assert agent.updater is not None
+    live(agent, heard + REST + SECOND)
+    assert agent.updater is None
+    assert loaded() != MICROPYTHON
+
+
+def test_a_question_at_rest_is_answered_and_then_it_rests_again():
+    board = Hub()
+    agent = resting(board)
+    sent = len(board.sent)
+    board.say(READ_ATTRIBUTES + b"\x06\x00")
+    agent.poll()
+    answer = board.sent[sent]
+    assert answer[12:15] == b"\x18\x21\x01" and answer[15:] == b"\x06\x00\x00\x30\x00"
+    assert agent.updater is not None
+    live(agent, board.now + REST + SECOND)
+    assert agent.updater is None and len(board.sent) == sent + 1
+
+
+def test_what_is_for_others_wakes_nobody():
+    board = Hub()
+    agent = resting(board)
+    frame = bytearray(aps(READ_ATTRIBUTES + b"\x06\x00"))
+    frame[4] ^= 1  # of the destination
+    wire = bytearray(encoded_limit(len(frame)))
+    for contents in (frame, frame[:12]):
+        board.inbox += wire[: encode(contents, len(contents), wire)]
+        agent.poll()
+        assert agent.updater is None
+
+
+def test_a_notify_by_broadcast_wakes_it():
+    board = Hub()
+    agent = resting(board)
+    asked = len(board.asked)
+    board.say(b"\x09\x05\x00\x00\x64", broadcast=True)
+    agent.poll()
+    agent.poll()
+    assert [command for _, command, _ in board.asked[asked:]] == [QUERY] and "notify" in board.events
+
+
+def test_it_asks_at_the_same_time_and_with_the_next_number_whether_it_has_rested_or_not():
+    asked = []
+    rest = agent_module._REST
+    for period in (rest, 1000 * HOUR):
+        agent_module._REST = period
+        try:
+            board = Hub(query_period=HOUR)
+            agent = started(board)
+            live(agent, HOUR // 2)
+            assert (agent.updater is None) == (period == rest)
+            live(agent, 4 * HOUR)
+        finally:
+            agent_module._REST = rest
+        asked.append(board.asked)
+    assert asked[0] == asked[1] and len(asked[0]) >= 4
+    assert [number for _, _, number in asked[0]] == [1 + n for n in range(len(asked[0]))]
+
+
+def test_nothing_that_is_kept_changes_by_resting():
+    board = Hub()
+    agent = started(board)
+    live(agent, 5 * SECOND)
+    board.say(READ_ATTRIBUTES + b"\x06\x00", source=0x4321, source_endpoint=7)
+    board.say(b"\x09\x05\x00\x00\x64", source=0x4321, source_endpoint=7)
+    live(agent, 6 * SECOND)
+    updater = agent.updater
+    assert updater.endpoint.server_address == 0x4321 and updater.endpoint.server_endpoint == 7
+    before = updater.keep()
+    agent._unload()
+    assert agent._load().keep() == before
+    assert before[1][0][:3] == (0x4321, 7, 0x0104)
+
+
+def test_a_heap_without_room_loses_a_frame_and_no_more():
+    board = Hub()
+    agent = resting(board)
+    from firmware_agent import updater
+
+    class Full:
+        def __init__(self, *arguments):
+            raise MemoryError
+
+    whole = updater.Updater
+    updater.Updater = Full  # type: ignore[misc]
+    sent = len(board.sent)
+    try:
+        board.say(READ_ATTRIBUTES + b"\x06\x00")
+        agent.poll()
+    finally:
+        updater.Updater = whole  # type: ignore[misc]
+    assert board.events[-1] == "full" and agent.updater is None and len(board.sent) == sent
+    # Whatever comes meanwhile: not before a second has passed.
+    board.say(READ_ATTRIBUTES + b"\x06\x00")
+    live(agent, board.now + SECOND - 1)
+    assert agent.updater is None
+    live(agent, board.now + 1)
+    board.say(READ_ATTRIBUTES + b"\x06\x00")
+    agent.poll()
+    assert agent.updater is not None and len(board.sent) == sent + 1
