@@ -81,10 +81,12 @@ class Updater:
 
     @property
     def idle(self):
-        """Nothing is asked for, nothing is to be said, and nothing is kept but what the store knows."""
+        """Nothing is asked for, nothing is to be said, and nothing is kept but what the store knows. A
+        query that waits for the link can as well be asked later."""
         client = self.client
-        nothing_asked = client.waiting == ss.NONE and client.outstanding == ss.NONE and not client.wish
-        return client.state == states.IDLE and client.base == ss.NOTHING and nothing_asked
+        if client.base != ss.NOTHING or client.outstanding != ss.NONE or client.wish:
+            return False
+        return client.state == states.IDLE or (client.state == states.QUERYING and not self._agent.joined)
 
     def go_on(self, work, result, refusal):
         """The store has done ``work``, with that result, or it refused by a Rejected."""

@@ -74,7 +74,8 @@ class UpgradeClient(Session):
         download = self.download
         pace = download.minimum_block_period, download.quiet, download.since_block, download.pages
         heard = self.unanswered, self.notified, self.unicast
-        return self.due, self.tsn, self.wish, self.base == DOWNLOAD, heard, pace
+        due = self.due if self.waiting == NONE else 0
+        return due, self.tsn, self.wish, self.base == DOWNLOAD, heard, pace
 
     def take_up(self, kept):
         """Go on as the one of which nothing but this is left."""
