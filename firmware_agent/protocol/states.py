@@ -39,22 +39,22 @@ MORE = 14  # the file is good, and nothing to run: the upgrade needs another one
 # A row for each state, a column for each event, by their numbers; a digit is the state that follows, a point
 # no entry. While QUERYING, if there is a verified image, the server may say when it runs.
 TRANSITIONS = (
-    # QUERY OFFER NOIMG GIVUP START COMPL VERIF REFUS ABORT REPRT APPLY HOLD  COUNT DUE   MORE
-    b"  1     .     .     .     3     4     .     .     .     .     .     .     .     .     ."  # IDLE
-    b"  .     2     0     .     3     .     6     .     .     .     9     7     8     .     ."  # QUERYING
-    b"  .     .     0     .     3     .     6     .     .     .     .     7     .     .     ."  # OFFERED
-    b"  1     .     .     0     .     4     .     5     0     .     .     .     .     .     ."  # DOWNLOADING
-    b"  .     .     .     .     .     .     6     5     .     .     .     .     .     .     5"  # VERIFYING
-    b"  .     .     .     .     .     .     .     .     .     0     .     .     .     .     ."  # REPORTING
-    b"  1     .     .     .     .     .     .     .     .     .     9     7     8     .     ."  # ENDING
-    b"  1     .     .     .     .     .     .     .     .     .     9     7     8     6     ."  # WAITING
-    b"  .     .     .     .     .     .     .     .     .     .     9     7     8     9     ."  # COUNTDOWN
-    b"  .     .     .     .     .     .     .     .     .     .     9     7     8     .     ."  # ACTIVATING
+    # QUERY, OFFER, NO_IMAGE, GIVE_UP, START, COMPLETE, VERIFIED, REFUSED, ABORTED, REPORTED, APPLY, ...
+    b" 1 . . . 3 4 . . . . . . . . ."  # IDLE
+    b" . 2 0 . 3 . 6 . . . 9 7 8 . ."  # QUERYING
+    b" . . 0 . 3 . 6 . . . . 7 . . ."  # OFFERED
+    b" 1 . . 0 . 4 . 5 0 . . . . . ."  # DOWNLOADING
+    b" . . . . . . 6 5 . . . . . . 5"  # VERIFYING
+    b" . . . . . . . . . 0 . . . . ."  # REPORTING
+    b" 1 . . . . . . . . . 9 7 8 . ."  # ENDING
+    b" 1 . . . . . . . . . 9 7 8 6 ."  # WAITING
+    b" . . . . . . . . . . 9 7 8 9 ."  # COUNTDOWN
+    b" . . . . . . . . . . 9 7 8 . ."  # ACTIVATING
 )
 STATES = 10
 EVENTS = 15
-_ROW = 87  # bytes
-_COLUMN = 6
+_ROW = 30  # bytes
+_COLUMN = 2
 
 # ImageUpgradeStatus (attribute 0x0006) as a view of the state (ZCL r8, 11.10.7); while a query is on its
 # way the client shows what it would go back to.
@@ -63,7 +63,7 @@ UPGRADE_STATUS = b"\x00\x00\x00\x01\x01\x00\x02\x03\x04\x04"
 
 def follows(state, event):
     """The state that follows; negative if the table has no entry."""
-    return TRANSITIONS[state * _ROW + event * _COLUMN + 2] - 0x30
+    return TRANSITIONS[state * _ROW + event * _COLUMN + 1] - 0x30
 
 
 def allows(state, event):
