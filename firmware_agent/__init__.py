@@ -9,7 +9,7 @@ slot's file system is mounted: what it has already imported stays, what follows 
 # What the first kind offers to the second, as a number that a signed image asks for: the newest interface,
 # and the oldest that still works. tools/interface.py says when they rise, docs/updatable.md why.
 INTERFACE = 2
-OLDEST_INTERFACE = 1
+OLDEST_INTERFACE = 2
 
 
 def provide(directory):

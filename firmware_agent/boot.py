@@ -28,22 +28,23 @@ If neither slot passes, recover() hands over to the agent in the boot files, whi
 """
 
 from firmware_agent import reject
+from firmware_agent.handover import (  # noqa: F401
+    CRASH,
+    NO_SLOT,
+    POWER_ON,
+    RESET,
+    SLOT_NAMES,
+    WATCHDOG,
+    Handover,
+)
 from firmware_agent.reject import Rejected
+from firmware_agent.store import checks
 from firmware_agent.store import state as _state
 from hal.flash import FlashError
 
 MAX_TRIAL_CRASHES = 3
 MAX_TRIAL_BOOTS = 100
 MAX_DOWNLOAD_CRASHES = 5
-
-# Reset causes, in the words of the events.
-POWER_ON = "power-on"
-RESET = "reset"
-WATCHDOG = "watchdog"
-CRASH = "crash"
-
-SLOT_NAMES = ("A", "B")
-NO_SLOT = -1  # what runs is the recovery agent, from the boot files
 
 
 class NothingBoots(Exception):
@@ -52,21 +53,6 @@ class NothingBoots(Exception):
     def __init__(self, reasons):
         super().__init__("no slot holds an image that may run")
         self.reasons = reasons
-
-
-class Handover:
-    """What boot decided: ``slot`` (0, 1 or NO_SLOT), its ``manifest`` (None without a slot), ``trial``, the
-    reset ``cause``, ``reverted`` and ``dropped`` (a reject number each, 0 if this boot did not go back from
-    a trial, or drop a download) and the ``store``."""
-
-    def __init__(self, store, slot, manifest, cause, reverted=0, dropped=0):
-        self.store = store
-        self.slot = slot
-        self.manifest = manifest
-        self.cause = cause
-        self.reverted = reverted
-        self.dropped = dropped
-        self.trial = slot == store.secondary and store.state.secondary_state == _state.TRIAL
 
 
 def choose(state, cause, progressed=False):
@@ -150,11 +136,12 @@ def _record(store, reverted):
 
 def _prove(store, slot, hook):
     try:
-        manifest = store.check_slot(slot)
-        verifier = store.verifier_of(slot, manifest)
-        while not verifier.step():
+        manifest, verifier = checks.prove(store, slot)
+        proven = False
+        while not proven:
             if hook:
                 hook()
+            proven = verifier.step()
     except FlashError as failure:
         raise Rejected(reject.FLASH_FAILED, str(failure))
     return manifest

@@ -1,8 +1,8 @@
 """The trial of new firmware: confirmed after its self-test, or given up."""
 
 from firmware_agent import reject
-from firmware_agent.boot import SLOT_NAMES
 from firmware_agent.events import tell_rejected, version_text
+from firmware_agent.handover import SLOT_NAMES
 from firmware_agent.reject import Rejected
 from firmware_agent.trust.manifest import HEAD_LIMIT
 

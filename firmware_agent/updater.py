@@ -7,8 +7,8 @@ Everything worth knowing leaves as an event, ``board.emit(name, fields)``.
 """
 
 from firmware_agent import reject
-from firmware_agent.boot import SLOT_NAMES
 from firmware_agent.events import tell_rejected, version_text
+from firmware_agent.handover import SLOT_NAMES
 from firmware_agent.protocol import session as ss
 from firmware_agent.protocol import states, zdo
 from firmware_agent.protocol.endpoint import Endpoint
@@ -17,6 +17,7 @@ from firmware_agent.protocol.settings import client_settings
 from firmware_agent.protocol.upgrade_client import UpgradeClient
 from firmware_agent.protocol.upgrade_file import ELEMENT_HEADER, MAX_HEADER
 from firmware_agent.reject import Rejected
+from firmware_agent.store.firmware_store import ADMIT as JUDGE
 from firmware_agent.store.firmware_store import COMPLETE, RESTART, WRITTEN, Offer
 from hal.flash import FlashError
 from hal.link import encoded_limit
@@ -99,6 +100,7 @@ class Updater:
         if work == VERIFY:
             client.complete()
         elif work == ADMIT:
+            self._since_block = 0
             client.start_download(store.position, store.until_boundary(store.position), offer.file_size)
             if result == COMPLETE:
                 self.work = VERIFY
@@ -302,10 +304,10 @@ class Updater:
         if result == COMPLETE:
             self.work = VERIFY
             return
-        if result == RESTART:
-            self._file = None
-            next_offset = 0
-        elif self._since_block >= _BLOCK_EVENT_PERIOD:
+        if result == JUDGE:
+            self.work = ADMIT
+            return
+        if self._since_block >= _BLOCK_EVENT_PERIOD:
             self._since_block = 0
             self._board.emit("block", {"offset": next_offset, "size": download.size})
         download.written(next_offset, store.until_boundary(next_offset))
@@ -331,8 +333,6 @@ class Updater:
                 self._file = None
         if length:
             result = store.write(data, start, length)
-        if store.manifest is not None:
-            self._tell_accepted()
         return result
 
     def _tell_accepted(self):

@@ -6,7 +6,7 @@ from firmware_agent.protocol.upgrade_file import UpgradeFile
 from firmware_agent.store.firmware_store import WRITTEN, Offer
 from hal.sim.nor_flash import NorFlash
 from tests.make_envelope_vectors import IDENTITY, KEY
-from tests.portable.bench import Bench, RememberedSignatures
+from tests.portable.bench import Bench, RememberedSignatures, give
 from tools import envelope, upgrade_file
 
 NEXT = dataclasses.replace(IDENTITY, file_version=0x00020000)
@@ -76,6 +76,6 @@ def deliver(bench, data, cuts=None, block=50):
                 if kept:
                     result = store.write(kept, 0, len(kept))
             if taken < len(piece):
-                result = store.write(piece, taken, len(piece) - taken)
+                result = give(store, piece, taken, len(piece))
     assert file.ready, "the file ended before its image"
     return result

@@ -3,6 +3,7 @@
 import pytest
 
 from firmware_agent import boot
+from firmware_agent.store import checks
 from firmware_agent.store import state as states
 from firmware_agent.store.firmware_store import FirmwareStore
 from firmware_agent.store.image_writer import COMPLETE, WRITTEN, ImageWriter
@@ -119,12 +120,20 @@ def a_cut_throws_the_download_away(patch):
 
 @bug
 def the_slot_that_runs_is_written(patch):
-    admit = FirmwareStore._admit
+    init, admitted = FirmwareStore.__init__, ImageWriter.admitted
+    stores = []
 
-    def primary(self, head, n):
-        return self.slots[self.state.primary] if admit(self, head, n) else None
+    def remembered(self, *parts, **others):
+        stores.append(self)
+        init(self, *parts, **others)
 
-    patch.setattr(FirmwareStore, "_admit", primary)
+    patch.setattr(FirmwareStore, "__init__", remembered)
+
+    def primary(self, area):
+        store = stores[-1]
+        return admitted(self, store.slots[store.state.primary])
+
+    patch.setattr(ImageWriter, "admitted", primary)
 
 
 @bug_in("spoiled")
@@ -160,7 +169,7 @@ def the_counter_has_a_record_of_its_own_before_the_confirmation(patch):
     accept = FirmwareStore.accept
 
     def in_two(self):
-        self.state.security_counter = self.check_slot(self.running).sequence_number
+        self.state.security_counter = checks.check_slot(self, self.running).sequence_number
         self.commit()
         accept(self)
 

@@ -2,6 +2,8 @@
 
 ANCHORS = "firmware_agent.trust.anchors"
 STORE = "firmware_agent.store.firmware_store"
+CHECKS = "firmware_agent.store.checks"
+FACTS = "firmware_agent.store.facts"
 VERIFIER = "firmware_agent.trust.verifier"
 ACTIVATION = "firmware_agent.trust.activation"
 CHOICE = "boards.common.verifier"
@@ -81,17 +83,17 @@ BUGS = [
         (STORE, standing, bug, f"test_anchor_rotation.test_{test}")
         for standing, bug, test in (
             (
-                "            self.device.anchors = anchors.unpack(self.state.anchors)\n",
+                "            self.device.anchors = self.state.anchors\n",
                 "",
                 "the_factory_s_anchors_are_in_the_flash",
             ),
             (
-                "        self.state.anchors = self.device.anchors.pack()\n",
+                "        self.state.anchors = self.device.anchors\n",
                 "",
                 "the_factory_s_anchors_are_in_the_flash",
             ),
             (
-                "        state.anchors = trusted.pack()\n",
+                "        state.anchors = trusted\n",
                 "",
                 "a_rotation_ends_with_the_new_key_alone",
             ),
@@ -102,24 +104,37 @@ BUGS = [
             ),
             (
                 # Two records instead of one: confirmed first, the anchors after it.
-                "        state.anchors = trusted.pack()\n        state.rejected_reason = 0\n"
+                "        state.anchors = trusted\n        state.rejected_reason = 0\n"
                 "        state.clear_download()\n        self.commit()\n",
                 "        state.rejected_reason = 0\n        state.clear_download()\n        self.commit()\n"
-                "        state.anchors = trusted.pack()\n        self.commit()\n",
+                "        state.anchors = trusted\n        self.commit()\n",
                 "a_cut_in_every_operation_of_a_rotation_leaves_a_device_that_ends_it",
-            ),
-            (
-                "if slot == self.secondary and found.digest != self.state.identity:",
-                "if False:",
-                "what_boots_on_trial_is_the_image_that_was_accepted",
             ),
         )
     ],
     (
-        STORE,
-        "            device.time = self._utc()\n",
-        "            pass\n",
+        CHECKS,
+        "if slot == store.secondary and found.digest != store.state.identity:",
+        "if False:",
+        "test_anchor_rotation.test_what_boots_on_trial_is_the_image_that_was_accepted",
+    ),
+    (
+        CHECKS,
+        "        device.time = store.utc()\n",
+        "        pass\n",
         "test_store_download.test_an_image_that_expires_is_judged_by_the_board_s_clock",
+    ),
+    (
+        FACTS,
+        "self.interfaces = (OLDEST_INTERFACE, INTERFACE)",
+        "self.interfaces = (0, 0xFFFF)",
+        "test_acceptance.test_interface_a_device_offers_is_the_boot_files_own",
+    ),
+    (
+        ANCHORS,
+        "Anchors([Anchor(key, FIRMWARE) for",
+        "Anchors([Anchor(key, 7) for",
+        "test_acceptance.test_key_a_list_of_keys_makes_anchors_that_sign_firmware_and_nothing_else",
     ),
     # What checks signatures.
     *[
@@ -192,12 +207,12 @@ BUGS = [
             ),
             ("self.running >= 0 and ", "", "while_no_slot_runs_any_good_image_helps"),
             (
-                "        self._verified = False\n        self.authorised = False\n\n    def _accept(",
-                "        self._verified = False\n\n    def _accept(",
+                "        self._verified = False\n        self.authorised = False\n\n\ndef checked(",
+                "        self._verified = False\n\n\ndef checked(",
                 "the_word_is_for_one_image_and_one_boot",
             ),
             (
-                "            self.device.time = self._utc()\n        read",
+                "            self.device.time = self.utc()\n        read",
                 "            pass\n        read",
                 "a_date_needs_the_board_s_clock",
             ),
@@ -206,7 +221,7 @@ BUGS = [
     # The stored bytes.
     (
         VERIFIER,
-        "self._hash.digest() != self._manifest.image_digest",
+        "self._hash.digest() != self._digest",
         "False",
         "test_slot_verifier.test_slot_with_one_wrong_bit_is_refused",
     ),

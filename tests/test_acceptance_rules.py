@@ -56,7 +56,7 @@ def flip(at):
 
 
 def trust(usage, key=KEY):
-    return lambda device: setattr(device, "anchors", Anchors([Anchor(key.public_key, usage)]))
+    return lambda device: setattr(device, "anchors", Anchors([Anchor(key.public_key, usage)]).pack())
 
 
 def now(**values):
@@ -83,7 +83,7 @@ SLOT = GEOMETRY.slot_units * GEOMETRY.erase_size
 BIG = random.Random(1).randbytes(SLOT)
 CASES = {
     "envelope": Case(reject.MALFORMED_ENVELOPE, file(change=flip(0))),
-    "trust anchor": Case(reject.NO_TRUST_ANCHOR, device=now(anchors=Anchors([]))),
+    "trust anchor": Case(reject.NO_TRUST_ANCHOR, device=now(anchors=Anchors([]).pack())),
     "known key": Case(reject.UNKNOWN_KEY, file(key=OTHER_KEY)),
     "test key": Case(reject.TEST_KEY, device=trust(FIRMWARE | TEST)),
     "key usage": Case(reject.WRONG_KEY_USAGE, device=trust(ANCHORS)),

@@ -14,6 +14,7 @@ import pytest
 from firmware_agent import reject
 from firmware_agent.protocol import states
 from firmware_agent.protocol.session import BLOCK
+from firmware_agent.protocol.upgrade_file import UpgradeFile
 from tests.command_line.test_inspect import DATA
 from tools import layout
 from tools.fuzzing.home import GEOMETRY, Home, linked
@@ -132,8 +133,7 @@ def test_an_element_whose_end_wraps__cve_2023_3487(size):
 
 def test_an_element_that_ends_in_time_by_wrapping__cve_2023_3487():
     """The element's end is the file's end, but only in 32 bits."""
-    home = Home()
-    parser = home.agent.updater._file
+    parser = UpgradeFile()
     length = 0x100000000 - HEADER - 6 + 40
     data = patched(52, struct.pack("<I", 40))
     data = patched(HEADER + 2, struct.pack("<I", length), data)

@@ -14,6 +14,7 @@ import pytest
 from firmware_agent import boot, reject
 from firmware_agent.protocol.upgrade_file import UpgradeFile
 from firmware_agent.reject import Rejected
+from firmware_agent.store import facts
 from firmware_agent.store.firmware_store import COMPLETE, RESTART
 from firmware_agent.trust import acceptance, p256
 from firmware_agent.trust import envelope as outer
@@ -133,7 +134,7 @@ def test_any_single_bit_in_a_file_is_refused_or_has_no_effect__cve_2024_32883(de
     asked = device.store.device
     asked.eui64 = bytes(range(8))
     asked.time = 0
-    asked.anchors = Anchors([Anchor(KEY.public_key, FIRMWARE | ANCHORS)])
+    asked.anchors = Anchors([Anchor(KEY.public_key, FIRMWARE | ANCHORS)]).pack()
     asked.security_counter, asked.slot_size = 1, 1 << 16
     original = used_of(device, bytes(data))
     ignored = set()
@@ -159,8 +160,9 @@ def test_what_is_signed_is_what_runs_to_the_last_byte__cve_2026_34155(device):
     device.verify()
     device.store.install()
     manifest = device.power_on(boot.RESET).manifest
+    signed = device.store.head_of(1, bytearray(437))
     stored = device.slot_bytes(1, manifest.head_length + manifest.payload_length)[manifest.head_length :]
-    assert stored == payload and hashlib.sha256(stored).digest() == manifest.image_digest
+    assert stored == payload and hashlib.sha256(stored).digest() == signed.image_digest
     device.store.accept()
     # A byte more or less than what was signed, wherever the sizes are mended.
     for other in (payload + b"\0", payload[:-1], b""):
@@ -242,7 +244,6 @@ def test_elements_beside_the_signed_one_are_refused(device):
 
 
 def test_an_old_root_is_trusted_no_more__cve_2020_15163(device):
-    device.store.device.anchors = device.store.device.anchors  # from the factory: KEY, firmware only
     bench = Bench(make_flash=LoggedFlash)
     bench.anchors = Anchors([Anchor(KEY.public_key, FIRMWARE | ANCHORS)])
     bench.store = bench.open_store()
@@ -298,14 +299,14 @@ def test_what_nobody_set_up_refuses__insecure_defaults():
     vendor, kind = envelope.vendor_id(0x1234), envelope.class_id(0x1234, 0x84)
 
     def refused_by(anchors, **more):
-        bare = acceptance.Device(0x1234, 0x84, 1, vendor, kind, 0, 1 << 16, anchors, **more)
+        bare = facts.Device(0x1234, 0x84, 1, vendor, kind, 0, 1 << 16, anchors, **more)
         return refusal(lambda: acceptance.accept(image, len(image), len(image), None, bare))
 
     assert refused_by([]) == reject.NO_TRUST_ANCHOR
     assert refused_by([KEY.public_key]) == reject.TEST_KEY  # nobody said that it was built for test
     assert refused_by([OTHER_KEY.public_key], for_test=True) == reject.UNKNOWN_KEY
     for_one = envelope.build(PAYLOAD, dataclasses.replace(NEXT, destination=bytes(8)), 2, KEY)
-    bare = acceptance.Device(0x1234, 0x84, 1, vendor, kind, 0, 1 << 16, [KEY.public_key], for_test=True)
+    bare = facts.Device(0x1234, 0x84, 1, vendor, kind, 0, 1 << 16, [KEY.public_key], for_test=True)
     call = (for_one, len(for_one), len(for_one), None, bare)
     assert refusal(acceptance.accept, *call) == reject.WRONG_DEVICE
     change = envelope.build(PAYLOAD, NEXT, 2, KEY, envelope.Conditions(revoked=OTHER_KEY.key_id))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from firmware_agent import reject
 from firmware_agent.reject import Rejected
+from firmware_agent.store import facts
 from firmware_agent.trust import acceptance, cbor
 from firmware_agent.trust import envelope as outer
 from firmware_agent.trust import manifest as inner
@@ -102,7 +103,7 @@ def test_what_is_built_is_decoded_and_accepted(identity, sequence_number, payloa
     assert image[head_length:] == payload
 
     lowest, highest = identity.hardware or (0, 0xFFFF)
-    to = acceptance.Device(
+    to = facts.Device(
         identity.manufacturer_code,
         identity.image_type,
         lowest,

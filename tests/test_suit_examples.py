@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from firmware_agent import reject
 from firmware_agent.reject import Rejected
+from firmware_agent.store import facts
 from firmware_agent.trust import acceptance, cbor, p256
 from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors
 from firmware_agent.trust.envelope import Envelope, head_length, key_id, read_digest
@@ -139,7 +140,7 @@ def test_our_profile_refuses_it_and_says_why(name):
     assert refused.number == reject.UNSUPPORTED_MANIFEST and inner in refused.detail, refused
     # A device that trusts the draft's key refuses it no differently.
     trusting = Anchors([Anchor(SUIT_KEY, FIRMWARE | ANCHORS)])
-    device = acceptance.Device(0, 0, 0, bytes(16), bytes(16), 0, 1 << 20, trusting, for_test=True)
+    device = facts.Device(0, 0, 0, bytes(16), bytes(16), 0, 1 << 20, trusting, for_test=True)
     refused = refusal(acceptance.accept, data, len(data), len(data), None, device)
     assert refused.number == reject.UNSUPPORTED_MANIFEST and outer in refused.detail
 

@@ -41,14 +41,11 @@ tell()
 """
 # As boards/common/start.py does it.
 _BOOT = """
-from boards.common import byte_loops_viper, verifier
+from boards.common.start import booted
 from boards.qemu_mps2.board import Board
-from firmware_agent import boot
-sys.modules["hal.byte_loops"].use(byte_loops_viper)
 board = Board()
-verifier.choose(board.verifier)
-board.store.load()
-handover = boot.boot(board.store, board.cause, board.watchdog.feed)
+board.emit = lambda *event: None
+handover = booted(board)
 tell()
 """
 _MOUNT = """
@@ -118,8 +115,18 @@ _PROTOCOL = "firmware_agent.protocol."
 # Imported when there is need of them, and not at rest.
 ON_DEMAND = (
     "firmware_agent.trial",
-    "firmware_agent.trust.activation",
-    "firmware_agent.trust.p256_pinned",
+    # What boots, and what judges images.
+    *[
+        "boards.common.booting",
+        "boards.common.verifier",
+        "firmware_agent.boot",
+        "firmware_agent.store.checks",
+    ],
+    *[
+        "firmware_agent.trust." + path.stem
+        for path in sorted((layout.ROOT / "firmware_agent/trust").glob("*.py"))
+        if path.stem != "__init__"
+    ],
     *[
         _PROTOCOL + path.stem
         for path in sorted((layout.ROOT / _PROTOCOL.replace(".", "/")).glob("*.py"))
@@ -140,8 +147,10 @@ def _fixed(part: str) -> list[str]:
 # What is told, and the modules that are imported for it.
 _FIXED_GROUPS = (
     ("contracts and loops over bytes", _fixed("hal")),
-    ("trust", ["firmware_agent.reject", *_fixed("firmware_agent.trust")]),
-    ("store and boot", [*_fixed("firmware_agent.store"), "firmware_agent.boot"]),
+    (
+        "store and handover",
+        ["firmware_agent.reject", *_fixed("firmware_agent.store"), "firmware_agent.handover"],
+    ),
     ("board", ["boards.common.start", "boards.qemu_mps2.board"]),
 )
 _AGENT_GROUPS = (
@@ -165,7 +174,7 @@ def _mounted(told: list[tuple[str, int]]) -> Iterator[CountingBoard]:
             memory[COMPILED : COMPILED + len(rom)] = rom
         scripts = [
             *((what, _IMPORT.format(names=names)) for what, names in _FIXED_GROUPS),
-            ("board and store: objects", _BOOT),
+            ("board and store: objects, after boot", _BOOT),
             ("slot's file system", _MOUNT.format(address=mm.PSRAM + COMPILED, size=len(rom))),
         ]
         with CountingBoard(state) as board:

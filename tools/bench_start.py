@@ -45,10 +45,10 @@ store = board.store
 print(instructions(store.load)[1])
 handover, count = instructions(boot.boot, store, board.cause, board.watchdog.feed)
 print(count)
-manifest, count = instructions(store.check_slot, handover.slot)
+from firmware_agent.store import checks
+found, count = instructions(checks.prove, store, handover.slot)
 print(count)
-proof = store.verifier_of(handover.slot, manifest)
-proof.step()
+manifest, proof = found
 done, count = instructions(proof.step)
 print(count)
 while not done:

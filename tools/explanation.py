@@ -12,9 +12,10 @@ from typing import Any
 from firmware_agent import reject
 from firmware_agent.protocol.upgrade_file import UpgradeFile
 from firmware_agent.reject import MALFORMED_FILE, SIZE_MISMATCH, Rejected
+from firmware_agent.store.facts import Device
 from firmware_agent.trust import acceptance
-from firmware_agent.trust.acceptance import Case, Device, eui64_text
-from firmware_agent.trust.anchors import usage_text
+from firmware_agent.trust.acceptance import Case, eui64_text
+from firmware_agent.trust.anchors import unpack, usage_text
 from firmware_agent.trust.verifier import SlotVerifier
 from tools import zigbee_time
 
@@ -89,7 +90,7 @@ def device_fields(device: Device) -> dict:
         "built_for_test": device.for_test,
         "trust_anchors": [
             {"key_id": anchor.key_id.hex(), "usage": usage_text(anchor.usage)}
-            for anchor in device.anchors.entries
+            for anchor in unpack(device.anchors).entries
         ],
     }
 
@@ -186,7 +187,7 @@ def _running(case: Case) -> str:
 # What there is to say where a rule has passed.
 _TEXTS: dict[str, Callable[[Any], str]] = {
     "envelope": lambda case: f"{case.envelope.head_length} bytes before the payload",
-    "trust anchor": lambda case: f"the device has {len(case.device.anchors.entries)}",
+    "trust anchor": lambda case: f"the device has {len(case.anchors.entries)}",
     "known key": lambda case: f"key id {case.signer.key_id.hex()}",
     "test key": lambda case: (
         "a test key, on a device built for test"

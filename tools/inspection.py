@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from firmware_agent import reject
 from firmware_agent.protocol import upgrade_file as device
 from firmware_agent.reject import MALFORMED_FILE, NO_TRUST_ANCHOR, Rejected
+from firmware_agent.store import facts
 from firmware_agent.trust import acceptance, verifier
 from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors, usage_text
 from firmware_agent.trust.manifest import Manifest, decode
@@ -75,11 +76,11 @@ def _judge(data: bytes, anchors: list[bytes], report: Report) -> None:
         pass
 
 
-def _suiting_device(found: Manifest | None, anchors: list[bytes]) -> acceptance.Device:
+def _suiting_device(found: Manifest | None, anchors: list[bytes]) -> facts.Device:
     trusted = Anchors([Anchor(key, FIRMWARE | ANCHORS) for key in anchors])
     if found is None:  # accept will say why; what the device is does not come into it
-        return acceptance.Device(0, 0, 0, b"", b"", 0, 0, trusted, for_test=True)
-    suiting = acceptance.Device(
+        return facts.Device(0, 0, 0, b"", b"", 0, 0, trusted, for_test=True)
+    suiting = facts.Device(
         found.manufacturer_code,
         found.image_type,
         found.hardware_min,

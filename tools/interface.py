@@ -24,9 +24,10 @@ from tools.errors import Failed
 RECORD = layout.ROOT / "tools" / "interface.txt"
 # What a payload imports, or is handed with ``main(board, handover)``.
 MODULES = [
-    "firmware_agent/boot.py",
+    "firmware_agent/handover.py",
     "firmware_agent/reject.py",
     "firmware_agent/store/app_settings.py",
+    "firmware_agent/store/facts.py",
     "firmware_agent/store/firmware_store.py",
     "firmware_agent/store/offer.py",
     "firmware_agent/store/state.py",

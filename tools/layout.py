@@ -13,6 +13,7 @@ FIXED = [
     "firmware_agent/__init__.py",
     "firmware_agent/reject.py",
     "firmware_agent/boot.py",
+    "firmware_agent/handover.py",
     "firmware_agent/trust/*.py",
     "firmware_agent/store/*.py",
     "hal/__init__.py",

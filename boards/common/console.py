@@ -3,7 +3,7 @@
 It changes nothing and stops nothing, so it may be asked at any time, also in the middle of a download.
 """
 
-from firmware_agent import boot
+from firmware_agent.handover import SLOT_NAMES
 from firmware_agent.store import state as states
 
 _QUESTION = "?"
@@ -20,9 +20,9 @@ def describe(store, file_version):
     state = store.state
     slots = {}
     for slot in range(2):
-        slots[boot.SLOT_NAMES[slot]] = states.STATE_NAMES[store.slot_state(slot)]
+        slots[SLOT_NAMES[slot]] = states.STATE_NAMES[store.slot_state(slot)]
     fields = {
-        "runs": boot.SLOT_NAMES[store.running] if store.running >= 0 else None,
+        "runs": SLOT_NAMES[store.running] if store.running >= 0 else None,
         "file_version": "0x%08x" % file_version,
         "slots": slots,
         "security_counter": state.security_counter,

@@ -1,75 +1,47 @@
 """From reset to payload, the same on every board: boot, mount the slot's file system, run what is in it.
 
-If neither slot may run, the recovery agent does: the same agent, from the boot files.
+If neither slot may run, the recovery agent does: the same agent, from the boot files. What only boot needs is
+unloaded before: it could not come back, since a payload's modules are found first from then on.
 """
 
 import sys
 
 import firmware_agent
 import hal
-from boards.common import flash_map as fm
-from firmware_agent import boot, reject
-from firmware_agent.store.state import STATE_NAMES
-from hal import byte_loops
+from firmware_agent.handover import NO_SLOT
 from hal.modules import forget
 
 _MICROPYTHON = sys.implementation.name == "micropython"
+BOOT_ONLY = (
+    "boards.common.booting",
+    "boards.common.verifier",
+    "firmware_agent.boot",
+    "firmware_agent.store.checks",
+    "firmware_agent.trust",
+)
 
 
 def start(board):
     """Boot and run; ends by ``board.halt()``, ``board.reset()`` or an exception."""
-    if _MICROPYTHON:
-        from boards.common import byte_loops_viper
+    handover = booted(board)
+    if handover.slot == NO_SLOT:
+        _run_recovery(board, handover)
+    else:
+        _run_payload(board, handover)
 
-        byte_loops.use(byte_loops_viper)
-    from boards.common import verifier
 
-    used, why = verifier.choose(board.verifier)
-    forget("boards.common.verifier")
-    if why:
-        board.emit("verifier", {"choice": board.verifier, "uses": used, "why": why})
-    store = board.store
-    if not store.load():
-        board.halt(fm.EXIT_NO_DEVICE)
-    try:
-        handover = boot.boot(store, board.cause, board.watchdog.feed)
-    except boot.NothingBoots as failure:
-        reasons = [reject.name(number) if number else None for number in failure.reasons]
-        board.emit("failed", {"text": "no slot holds an image that may run", "reasons": reasons})
-        _run_recovery(board, boot.recover(store, board.cause))
-        return
-    version = "0x%08x" % handover.manifest.file_version
-    if handover.reverted:
-        board.emit(
-            "reverted",
-            {
-                "slot": boot.SLOT_NAMES[handover.slot],
-                "file_version": version,
-                "reason": reject.name(handover.reverted),
-                "number": handover.reverted,
-            },
-        )
-    if handover.dropped:
-        board.emit(
-            "rejected",
-            {
-                "reason": reject.name(handover.dropped),
-                "number": handover.dropped,
-                "text": "the download crashed the firmware that runs, again and again",
-                "file_version": "0x%08x" % store.state.rejected_version,
-            },
-        )
-    board.emit(
-        "boot",
-        {
-            "slot": boot.SLOT_NAMES[handover.slot],
-            "file_version": version,
-            "state": STATE_NAMES[store.slot_state(handover.slot)],
-            "cause": handover.cause,
-            "verifier": used,
-        },
-    )
-    _run_payload(board, handover)
+def booted(board):
+    """The Handover, and what made it is unloaded."""
+    handover = _boot(board)
+    for name in BOOT_ONLY:
+        forget(name)
+    return handover
+
+
+def _boot(board):
+    from boards.common.booting import boot_up
+
+    return boot_up(board)
 
 
 def _run_recovery(board, handover):

@@ -2,9 +2,8 @@
 
 from boards.common import flash_map as fm
 from firmware_agent.store.app_settings import AppSettings
+from firmware_agent.store.facts import NO_ANCHORS, Device
 from firmware_agent.store.firmware_store import FirmwareStore
-from firmware_agent.trust.acceptance import Device
-from firmware_agent.trust.anchors import Anchors
 from hal.flash import FlashArea
 
 # A device built for test believes keys that everybody knows. It is a line of code that no download replaces:
@@ -33,7 +32,7 @@ def open_store(flash, mapped, device, anchors=None, hook=None, utc=None):
         bytes.fromhex(device["class_id"]),
         0,
         slots[0].size,
-        Anchors([]) if anchors is None else anchors,
+        NO_ANCHORS if anchors is None else anchors,
         bytes.fromhex(device["eui64"]),
         BUILT_FOR_TEST,
     )

@@ -21,13 +21,13 @@ from boards.common import flash_map as fm
 from boards.common.parts import Display, Identity, UtcClock
 from boards.common.store import open_settings, open_store
 from boards.qemu_mps2 import memory_map as mm
-from firmware_agent import boot
+from firmware_agent import handover
 
 _HAN = 1  # UART
 _CAUSES = {
-    machine.PWRON_RESET: boot.POWER_ON,
-    machine.WDT_RESET: boot.WATCHDOG,
-    mps2.CRASH_RESET: boot.CRASH,
+    machine.PWRON_RESET: handover.POWER_ON,
+    machine.WDT_RESET: handover.WATCHDOG,
+    mps2.CRASH_RESET: handover.CRASH,
 }
 
 
@@ -91,7 +91,7 @@ class Board:
         facts = _json_at(mm.FACTS)
         device = _json_at(mm.IDENTITY)
         registers = _memory(mm.WORLD, fm.REGISTERS_SIZE)
-        self.cause = _CAUSES.get(machine.reset_cause(), boot.RESET)
+        self.cause = _CAUSES.get(machine.reset_cause(), handover.RESET)
         self.address = facts["address"]
         self.endpoint = facts["endpoint"]
         self.profile = facts["profile"]

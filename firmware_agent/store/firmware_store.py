@@ -1,13 +1,14 @@
 """The firmware store: two slots and a journal. Nothing unproven gets past it.
 
 It belongs to what a download never replaces, so every rule that guards the device stands here or
-in firmware_agent.trust: the agent, which a download does replace, can only ask. Verbs in their
+in firmware_agent.trust: the agent, which a download does replace, can only ask. What checks images is
+loaded for each check and unloaded after (firmware_agent.store.checks). Verbs in their
 order of use, named after PSA Firmware Update 1.0:
 
     start      journal an offer (before the first block is asked for)
     describe   say what the upgrade file's header promised and where the image starts
-    write      take the Manufacturer Image; its head is held in RAM until the signature over the
-               manifest and every acceptance rule passed; only then is the first unit erased
+    write      take the Manufacturer Image; its head is held in RAM, and
+    admit      judges it: signature and every acceptance rule pass before the first unit is erased
     verify     read the slot back and hash it, a step at a time; a CANDIDATE when it is done
     install    stage the candidate that this very boot verified; it boots next, on trial
     accept     confirm the running trial; only now the security counter rises
@@ -22,19 +23,22 @@ from firmware_agent import reject as _reject
 from firmware_agent.reject import Rejected
 from firmware_agent.store import offer as _offer
 from firmware_agent.store import state as _state
-from firmware_agent.store.image_writer import COMPLETE, RESTART, WRITTEN, ImageWriter  # noqa: F401
+from firmware_agent.store.facts import Header, any_for
+from firmware_agent.store.image_writer import ADMIT, COMPLETE, RESTART, WRITTEN, ImageWriter  # noqa: F401
 from firmware_agent.store.journal import Journal
 from firmware_agent.store.offer import Offer
-from firmware_agent.trust import acceptance, anchors, manifest
-from firmware_agent.trust.verifier import SlotVerifier
+from firmware_agent.trust.activation import SUCCESS
+from firmware_agent.trust.anchors import ACTIVATION
+from firmware_agent.trust.envelope import HEAD_LIMIT
 from hal.flash import FlashError
+from hal.modules import forget
 
 _OFFSET_LIMIT = 0xFF  # bytes of upgrade file before the image: a state record has room for one
 _SIZE_LIMIT = 1 << 24  # bytes of a slot: a progress record has room for three
 
 
 class FirmwareStore:
-    """``journal_area`` and the two ``slots`` are FlashAreas; ``device`` is the acceptance.Device, whose
+    """``journal_area`` and the two ``slots`` are FlashAreas; ``device`` is the facts.Device, whose
     trust anchors come from the journal once load() has found one.
 
     hook: called between the steps of a signature check (feed the watchdog, answer the radio).
@@ -48,12 +52,12 @@ class FirmwareStore:
         self.state = _state.State()
         self.device = device
         self.running = -1  # the slot that was booted; boot sets it
-        self.manifest = None  # of the image being written, once accepted
+        self.manifest = None  # of the image being written, an Accepted once it is
         self._journal = Journal(journal_area)
-        self._hook = hook
-        self._utc = utc
+        self.hook = hook
+        self.utc = utc
         self._offer = Offer()
-        self._image = ImageWriter(self._journal, self.state, slots[0].erase_size, self._admit)
+        self._image = ImageWriter(self._journal, self.state, slots[0].erase_size)
         self._header = None
         self._tentative = False  # the offer is not in the journal: what was accepted before still is
         self._verifier = None
@@ -66,7 +70,7 @@ class FirmwareStore:
         """Read the journal, the trust anchors with it. False if the flash holds no device."""
         found = self._journal.load(self.state)
         if found:
-            self.device.anchors = anchors.unpack(self.state.anchors)
+            self.device.anchors = self.state.anchors
             self._offer.copy_from(self.state)
         return found
 
@@ -75,15 +79,14 @@ class FirmwareStore:
         Only on blank flash."""
         if self.load():
             raise ValueError("the flash holds a device already")
-        self.state.anchors = self.device.anchors.pack()
+        self.state.anchors = self.device.anchors
         self.state.security_counter = security_counter
         self.commit()
 
     def commit(self, room=0):
-        """Write the whole state; every transition ends with it.
+        """Write the whole state; every transition ends with it. room: as in Journal.commit().
 
-        FlashError: the journal did not take it, and ``state`` is again what the journal holds. room: as
-        in Journal.commit().
+        FlashError: the journal did not take it, and ``state`` is again what the journal holds.
         """
         try:
             self._journal.commit(self.state, room)
@@ -102,25 +105,7 @@ class FirmwareStore:
 
     def head_of(self, slot, head):
         """Read the start of a slot into ``head`` and decode it: a Manifest, or Rejected."""
-        self.slots[slot].read(0, head)
-        return manifest.decode(head, len(head))
-
-    def check_slot(self, slot):
-        """Signature and every rule over what the slot holds now: its Manifest, or Rejected. What is not
-        confirmed yet must be the very image that was accepted, by its manifest's digest.
-
-        The payload is not hashed yet: that is the SlotVerifier's part.
-        """
-        head = bytearray(min(manifest.HEAD_LIMIT, self.slots[slot].size))
-        found = self.head_of(slot, head)
-        found = self._accept(slot, head, len(head), found.head_length + found.payload_length, None)
-        if slot == self.secondary and found.digest != self.state.identity:
-            raise Rejected(_reject.DIGEST_MISMATCH, "the slot holds another manifest than was accepted")
-        return found
-
-    def verifier_of(self, slot, found):
-        """A SlotVerifier over the slot's payload against the manifest ``found``."""
-        return SlotVerifier(self.slots[slot].read, found)
+        return checked("head_of", self, slot, head)
 
     # Download
 
@@ -188,14 +173,11 @@ class FirmwareStore:
         if not state.accepted:
             return 0
         self._image.describe(state.image_offset, state.image_length)
-        if not self.complete and state.durable < manifest.HEAD_LIMIT:
+        if not self.complete and state.durable < HEAD_LIMIT:
             # Too little to prove what it belongs to. The acceptance stays: it names the image.
             self._image.recall(self.slots[self.secondary], state.durable)
             return self.position
-        try:
-            self.manifest = self._recheck()
-        except Rejected:
-            self.manifest = None
+        self.manifest = checked("recheck", self)
         if self.manifest is None:
             self._start_again()
             return 0
@@ -220,12 +202,14 @@ class FirmwareStore:
 
         ``header`` has the attributes that acceptance.accept() compares with the manifest.
         """
+        if header is None:
+            raise ValueError("the rules of the offer need a header")
         size = self.slots[self.secondary].size
         if image_length < 1 or not 0 <= image_offset <= _OFFSET_LIMIT:
             raise Rejected(_reject.SIZE_MISMATCH, "the file holds no image")
         if image_length > size:
             raise Rejected(_reject.TOO_LARGE, "%d bytes, the slot has %d" % (image_length, size))
-        self._header = header
+        self._header = Header(header)
         self._image.describe(image_offset, image_length)
 
     @property
@@ -246,10 +230,45 @@ class FirmwareStore:
     def write(self, data, start, length):
         """Take the next ``length`` bytes of the Manufacturer Image from data[start:].
 
-        Returns WRITTEN, COMPLETE or RESTART. Raises Rejected before anything is erased, and
-        FlashError. Bytes past the image's end are refused by SIZE_MISMATCH.
+        Returns WRITTEN, COMPLETE, or ADMIT: admit() comes before the next byte. Until then ``length`` is 255
+        at most. Raises FlashError. Bytes past the image's end are refused by SIZE_MISMATCH.
         """
         return self._image.write(data, start, length)
+
+    def admit(self):
+        """After ADMIT: judge the head, journal that it was accepted, and write it.
+
+        Returns WRITTEN, COMPLETE or RESTART. Raises Rejected before anything is erased, and FlashError.
+        """
+        state = self.state
+        slot = self.secondary
+        if slot == self.running or not (self.downloading or self._tentative):
+            raise ValueError("start() comes before the image")
+        resumed = state.accepted and not self._tentative
+        if self._header is None and not resumed:
+            raise ValueError("describe() comes before the image")
+        image = self._image
+        if not image.waits:
+            raise ValueError("write() says when to admit")
+        found = checked("admit", self, image, self._header, resumed)
+        if found is None:
+            # Not what was accepted: another image, or a start that the flash did not keep.
+            self._start_again()
+            return RESTART
+        if not resumed:
+            if self._tentative:
+                self._tentative = False
+                self._take_offer()
+            state.accepted = True
+            state.image_offset = image.image_offset
+            state.image_length = image.image_length
+            state.identity = bytes(found.digest)
+            state.durable = 0
+            state.trial_crashes = 0
+            # Two progress records a unit: behind its first page, and at its end.
+            self.commit(2 * (image.image_length // self.slots[slot].erase_size + 1))
+        self.manifest = found
+        return image.admitted(self.slots[slot])
 
     @property
     def complete(self):
@@ -268,12 +287,13 @@ class FirmwareStore:
         """Begin to read back what is in the slot: signature and rules first, then the hash."""
         if not self.complete:
             raise ValueError("verify needs a complete image")
+        self._verifier = None
         self._verified = False
-        found = self._recheck()
-        if found is None:
+        found, verifier = checked("prove", self, self.secondary)
+        if found.head_length + found.payload_length != self.state.image_length:
             raise Rejected(_reject.DIGEST_MISMATCH, "the slot holds another manifest than was accepted")
         self.manifest = found
-        self._verifier = self.verifier_of(self.secondary, found)
+        self._verifier = verifier
 
     def verify_step(self):
         """Hash up to 1 KiB more; True when the slot is proven. Raises Rejected."""
@@ -305,19 +325,16 @@ class FirmwareStore:
     def needs_authorisation(self):
         """Whether a trust anchor is for activation, so that only its command lets an image run, and none has
         come. While no slot may run nobody could bring one, and there is no working firmware to lose."""
-        return self.running >= 0 and not self.authorised and self.device.anchors.any_for(anchors.ACTIVATION)
+        return self.running >= 0 and not self.authorised and any_for(self.device.anchors, ACTIVATION)
 
     def authorise(self, command):
         """What comes of an activation command (bytes): SUCCESS, NO_IMAGE_HELD or HASH_MISMATCH of
         trust.activation. Rejected: it is not one of who may give it."""
-        # Few devices need it, and none at boot.
-        from firmware_agent.trust import activation
-
-        if self._utc:
-            self.device.time = self._utc()
+        if self.utc:
+            self.device.time = self.utc()
         read = self.slots[self.secondary].read if self._verified and self.candidate else None
-        outcome = activation.judge(command, self.device, read, self.state.image_length, self._hook)
-        self.authorised = self.authorised or outcome == activation.SUCCESS
+        outcome = checked("authorise", self, command, read)
+        self.authorised = self.authorised or outcome == SUCCESS
         return outcome
 
     def install(self):
@@ -341,13 +358,12 @@ class FirmwareStore:
         state = self.state
         if state.secondary_state != _state.TRIAL or self.running != self.secondary:
             raise ValueError("no trial is running")
-        found = self.check_slot(self.running)
-        trusted = self.device.anchors.change(found, self.device.for_test)
+        found, trusted = checked("confirm", self, self.running)
         # Nothing below refuses: the state changes as a whole or not at all.
         state.primary = self.running
         state.secondary_state = _state.READY
         state.security_counter = max(state.security_counter, found.sequence_number)
-        state.anchors = trusted.pack()
+        state.anchors = trusted
         state.rejected_reason = 0
         state.clear_download()
         self.commit()
@@ -407,50 +423,13 @@ class FirmwareStore:
         self._verified = False
         self.authorised = False
 
-    def _accept(self, slot, head, length, image_length, header):
-        device = self.device
-        device.security_counter = self.state.security_counter
-        device.slot_size = self.slots[slot].size
-        if self._utc:
-            device.time = self._utc()
-        return acceptance.accept(head, length, image_length, header, device, self._hook)
 
-    def _recheck(self):
-        """The secondary slot's Manifest, if it is the image that was accepted; else None."""
-        found = self.check_slot(self.secondary)
-        return found if found.head_length + found.payload_length == self.state.image_length else None
+def checked(check, *arguments):
+    """What a function of firmware_agent.store.checks says. It is loaded for that, with all of trust."""
+    try:
+        from firmware_agent.store import checks
 
-    def _admit(self, head, n):
-        """The image's head is complete: accept it and journal that. The slot to write, or None to restart."""
-        state = self.state
-        slot = self.secondary
-        if slot == self.running or not (self.downloading or self._tentative):
-            raise ValueError("start() comes before the image")
-        resumed = state.accepted and not self._tentative
-        if self._header is None and not resumed:
-            raise ValueError("describe() comes before the image")
-        image = self._image
-        try:
-            found = self._accept(slot, head, n, image.image_length, self._header)
-        except Rejected:
-            if not resumed:
-                raise
-            found = None
-        if resumed and (found is None or found.digest != state.identity):
-            # Not what was accepted: another image, or a start that the flash did not keep.
-            self._start_again()
-            return None
-        if not resumed:
-            if self._tentative:
-                self._tentative = False
-                self._take_offer()
-            state.accepted = True
-            state.image_offset = image.image_offset
-            state.image_length = image.image_length
-            state.identity = bytes(found.digest)
-            state.durable = 0
-            state.trial_crashes = 0
-            # Two progress records a unit: behind its first page, and at its end.
-            self.commit(2 * (image.image_length // self.slots[slot].erase_size + 1))
-        self.manifest = found
-        return self.slots[slot]
+        return getattr(checks, check)(*arguments)
+    finally:
+        forget("firmware_agent.store.checks")
+        forget("firmware_agent.trust")

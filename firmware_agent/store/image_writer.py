@@ -1,24 +1,27 @@
-"""The way of a Manufacturer Image into its slot: held in RAM until it is accepted, then written.
+"""The way of a Manufacturer Image into its slot: its head held in RAM until it is accepted, then written.
 
-The head (everything before the payload) stays in RAM until ``admit`` has passed it; only then is
-the first erase unit touched. From there on each unit that is full is journalled, after its data.
+write() holds the image's first bytes until they must hold all of the head (everything before the payload),
+and then answers ADMIT: whoever judges images does so, and only then calls admitted(), which writes what was
+held. From there on each unit that is full is journalled, after its data.
 A cut shall cost no more than an erase unit, so no block goes further ahead of what is on record. That
 blocks may cross the end of a unit all the same, its first page is journalled, too.
 The steady path, one block into the page of a slot that is open, allocates nothing.
 """
 
-from firmware_agent.reject import MALFORMED_ENVELOPE, SIZE_MISMATCH, Rejected
+from firmware_agent.reject import SIZE_MISMATCH, Rejected
 from firmware_agent.store.slot_writer import SlotWriter
-from firmware_agent.trust import manifest
+from firmware_agent.trust.envelope import HEAD_LIMIT
 from hal import byte_loops
 
 # Where an image's bytes name its content: the digest of its manifest, which holds that of the payload.
 PROOF_AT = 13
 PROOF_SIZE = 32
+BLOCK_LIMIT = 255  # bytes that one write() may bring before the image is admitted: of ZigBee's largest block
 # What write() answers.
 WRITTEN = 0
 COMPLETE = 1  # that was the last byte: verify next
 RESTART = 2  # not the image that was accepted under this identity before: start at the file's first byte
+ADMIT = 3  # all of the head is here, and nothing of it written: have it judged before the next byte
 
 _FAR = 1 << 24  # beyond every file
 
@@ -26,27 +29,22 @@ _FAR = 1 << 24  # beyond every file
 class ImageWriter:
     """One image at a time; close() before the next.
 
-    admit: called with (head, n) once the head is complete; returns the FlashArea to write to, or
-    None if the download has to start again. It raises Rejected, and must have journalled what it
-    accepted when it returns.
     image_offset, image_length: where the image starts in the upgrade file, and its bytes; 0 while
     not known.
     boundary: file offset that no block may cross yet; far away while the image is not known.
+    head: the image's first ``position`` bytes while it is not admitted; else None.
     """
 
-    def __init__(self, journal, state, erase_size, admit):
+    def __init__(self, journal, state, erase_size):
         self._journal = journal
         self._state = state
         self._erase_size = erase_size
-        self._admit = admit
-        self._head = bytearray(manifest.HEAD_LIMIT)
         self.close()
 
     def close(self):
         """Forget the image."""
         self._writer = None
-        self._head_fill = 0
-        self._kept = 0  # bytes of the head that came from the slot, not from the air
+        self._forget_head()
         self._due = 0  # the image's byte behind which progress is journalled next; 0: put a page back first
         self.image_offset = 0
         self.image_length = 0
@@ -56,17 +54,18 @@ class ImageWriter:
         """Where the image is in its file: from now on write() can take it."""
         self.image_offset = image_offset
         self.image_length = image_length
-        self._hold(0)
+        self.boundary = image_offset + HEAD_LIMIT
 
     def recall(self, area, position):
         """Go on in a head of which ``position`` bytes are on flash: too few to prove what they belong to
         yet, so they are admitted together with the bytes that follow."""
-        area.read(0, memoryview(self._head)[:position])
-        self._kept = position
-        self._hold(position)
+        self.head = bytearray(HEAD_LIMIT + BLOCK_LIMIT)
+        area.read(0, memoryview(self.head)[:position])
+        self._head_fill = self._kept = position
 
     def resume(self, area, position):
         """Go on at ``position``, where progress was journalled or would be, in an image that was admitted."""
+        self._forget_head()
         writer = self._writer = SlotWriter(area)
         self._recorded(position)
         if position == self.image_length:
@@ -87,11 +86,12 @@ class ImageWriter:
         """(file offset, at most PROOF_SIZE bytes) by which a server shows that it still has this image; None
         while too little of it came to name it. identity: the digest of its manifest if it was accepted, or
         None."""
-        known = identity or self._head[PROOF_AT : min(PROOF_AT + PROOF_SIZE, self._head_fill)]
-        return (self.image_offset + PROOF_AT, bytes(known)) if known else None
+        if not identity and self.head:
+            identity = bytes(self.head[PROOF_AT : min(PROOF_AT + PROOF_SIZE, self._head_fill)])
+        return (self.image_offset + PROOF_AT, identity) if identity else None
 
     def write(self, data, start, length):
-        """Take the next ``length`` bytes of the image from data[start:]: WRITTEN, COMPLETE or RESTART.
+        """Take the next ``length`` bytes of the image from data[start:]: WRITTEN, COMPLETE or ADMIT.
 
         Rejected, nothing taken, if these are more bytes than the image has. FlashError if the part fails.
         """
@@ -109,43 +109,40 @@ class ImageWriter:
                 return WRITTEN
         if self.image_length == 0:
             raise ValueError("describe() comes before the image")
-        taken = self._head_fill if writer is None else writer.position
-        if length > self.image_length - taken:
+        if length > self.image_length - self.position:
             raise Rejected(SIZE_MISMATCH, "more bytes than the image has")
-        result = WRITTEN
-        end = start + length
         if writer is None:
-            part = min(end - start, len(self._head) - self._head_fill)
-            byte_loops.copy(self._head, data, self._head_fill, start, part)
-            self._hold(self._head_fill + part)
-            start += part
-            result = self._open()
-            if self._writer is None:
-                return result
-        if start < end:
-            result = self._stream(data, start, end)
-        return result
+            return self._hold(data, start, length)
+        return self._stream(data, start, start + length) if length else WRITTEN
 
-    def _hold(self, fill):
-        """So many bytes of the head are in RAM. It may be longer than a unit, and counts for as durable as
-        whole units of it will be."""
-        self._head_fill = fill
-        self._bound(fill // self._erase_size * self._erase_size)
+    @property
+    def waits(self):
+        """All that the judgement needs is here: admitted() must come before the next byte."""
+        return self.head is not None and self._head_fill >= min(HEAD_LIMIT, self.image_length)
 
-    def _open(self):
-        """Have the head admitted once it is complete, and write it. The result is write()'s."""
-        head = self._head
-        fill = self._head_fill
-        if not manifest.head_length(head, fill):
-            if fill == len(head) or fill == self.image_length:
-                raise Rejected(MALFORMED_ENVELOPE, "no payload within %d bytes" % fill)
-            return WRITTEN
-        area = self._admit(head, fill)
-        if area is None:
-            return RESTART
-        kept = self._kept
+    def admitted(self, area):
+        """The head was accepted and that is journalled: write what is held to ``area``, as write() does. What
+        is on record of it is not written again."""
+        if not self.waits:
+            raise ValueError("no head waits")
+        head, kept, fill = self.head, self._kept, self._head_fill
         self.resume(area, kept)
         return self._stream(head, kept, fill)
+
+    def _hold(self, data, start, length):
+        """Bytes of an image that is not admitted yet."""
+        if self.waits or length > BLOCK_LIMIT:
+            raise ValueError("%d bytes before the image was judged" % length)
+        if self.head is None:
+            self.head = bytearray(HEAD_LIMIT + BLOCK_LIMIT)
+        byte_loops.copy(self.head, data, self._head_fill, start, length)
+        self._head_fill += length
+        return ADMIT if self.waits else WRITTEN
+
+    def _forget_head(self):
+        self.head = None  # type: ignore[assignment]
+        self._head_fill = 0
+        self._kept = 0  # bytes of the head that came from the slot, not from the air
 
     def _stream(self, data, start, end):
         writer = self._writer

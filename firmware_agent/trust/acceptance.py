@@ -37,9 +37,6 @@ judged by the manifest's digest, which the store keeps; and a confirmed image st
 What is left is the payload itself: ``verifier.SlotVerifier``, once it is stored.
 """
 
-from hashlib import sha256
-
-from firmware_agent import INTERFACE, OLDEST_INTERFACE
 from firmware_agent.reject import (
     BAD_SIGNATURE,
     DOWNGRADE,
@@ -62,62 +59,17 @@ from firmware_agent.reject import (
     WRONG_VENDOR,
     Rejected,
 )
-from firmware_agent.trust import signature
-from firmware_agent.trust.anchors import FIRMWARE, Anchor, Anchors, usage_text
+from firmware_agent.trust import sha256, signature
+from firmware_agent.trust.anchors import FIRMWARE, unpack, usage_text
 from firmware_agent.trust.envelope import Envelope
 from firmware_agent.trust.manifest import Manifest
-
-
-class Device:
-    """What an image is compared with.
-
-    ``manufacturer_code``, ``image_type``, ``hardware_version``  u16, as in ZigBee
-    ``vendor_id``, ``class_id``  16 bytes each
-    ``security_counter``  the lowest sequence number that is still accepted
-    ``slot_size``         bytes that a slot can hold of a Manufacturer Image
-    ``anchors``           an Anchors: the keys that it trusts; given as a list of public keys they may sign
-                          firmware, and nothing else
-    ``eui64``             8 bytes as on the air; None: it takes no image for one device
-    ``for_test``          whether it was built for test: only then it believes test keys
-    ``interfaces``        the oldest and the newest interface that these boot files offer to a payload
-    ``file_version``      of the firmware that runs; None at the factory, where none does
-    ``time``              seconds from 2000-01-01 UTC, None where it does not know
-    """
-
-    def __init__(
-        self,
-        manufacturer_code,
-        image_type,
-        hardware_version,
-        vendor_id,
-        class_id,
-        security_counter,
-        slot_size,
-        anchors,
-        eui64=None,
-        for_test=False,
-    ):
-        self.manufacturer_code = manufacturer_code
-        self.image_type = image_type
-        self.hardware_version = hardware_version
-        self.vendor_id = vendor_id
-        self.class_id = class_id
-        self.security_counter = security_counter
-        self.slot_size = slot_size
-        if isinstance(anchors, list):
-            anchors = Anchors([Anchor(key, FIRMWARE) for key in anchors])
-        self.anchors = anchors
-        self.eui64 = eui64
-        self.for_test = for_test
-        self.interfaces = (OLDEST_INTERFACE, INTERFACE)
-        self.file_version = None
-        self.time = None
 
 
 class Case:
     """One image before one device: accept()'s arguments, and what a rule found for the rules after it.
 
-    ``envelope``, ``signer`` (an Anchor) and ``manifest`` are None until their rules have passed.
+    ``anchors``: the device's, an Anchors. ``envelope``, ``signer`` (an Anchor) and ``manifest`` are None
+    until their rules have passed.
     """
 
     def __init__(self, head, n, image_length, header, device, hook=None):
@@ -127,6 +79,7 @@ class Case:
         self.header = header
         self.device = device
         self.hook = hook
+        self.anchors = unpack(device.anchors)
         self.envelope = None
         self.signer = None
         self.manifest = None
@@ -142,7 +95,7 @@ def accept(head, n, image_length, header, device, hook=None):
     ``header``        the ZigBee header: manufacturer_code, image_type, file_version, destination,
                       hardware_min, hardware_max (None where it has none); without a header the
                       rules of the offer are left out
-    ``device``        a Device
+    ``device``        a Device (firmware_agent.store.facts)
     ``hook``          called without arguments now and then while the signature is computed,
                       which takes about a second on a small board; None for no calls
     """
@@ -159,12 +112,12 @@ def _envelope(case):
 
 
 def _trust_anchor(case):
-    if not case.device.anchors.entries:
+    if not case.anchors.entries:
         raise Rejected(NO_TRUST_ANCHOR)
 
 
 def _known_key(case):
-    case.signer = case.device.anchors.find(case.envelope.key_id)
+    case.signer = case.anchors.find(case.envelope.key_id)
     if case.signer is None:
         raise Rejected(UNKNOWN_KEY, "key id %s" % _hex(case.envelope.key_id))
 
@@ -255,7 +208,7 @@ def _sequence_number(case):
 
 
 def _anchor_change(case):
-    case.device.anchors.change(case.manifest, case.device.for_test)
+    case.anchors.change(case.manifest, case.device.for_test)
 
 
 def _header(case):

@@ -27,11 +27,9 @@ A command may come twice: it names one image by its hash, and that is good for a
 and waiting, and for nothing else.
 """
 
-from hashlib import sha256
-
 from firmware_agent.reject import NOT_AUTHORISED, WRONG_DEVICE, Rejected
-from firmware_agent.trust import signature
-from firmware_agent.trust.anchors import ACTIVATION
+from firmware_agent.trust import sha256, signature
+from firmware_agent.trust.anchors import ACTIVATION, unpack
 from firmware_agent.trust.verifier import slot_hash
 
 # What comes of an authorised command: GBCS activateImageResponseCode.
@@ -63,7 +61,7 @@ class Activation:
 
 
 def authorise(command, device, hook=None):
-    """The Activation that ``command`` (bytes) is, on this acceptance.Device; Rejected if a rule is broken.
+    """The Activation that ``command`` (bytes) is, on this ``device``, a store.facts.Device; Rejected if not.
 
     hook: as in signature.verify().
     """
@@ -72,7 +70,7 @@ def authorise(command, device, hook=None):
         raise Rejected(WRONG_DEVICE, "the activation command is for another device")
     digest = sha256(memoryview(command)[1:end]).digest()
     signed = command[end + 1 :]
-    for anchor in device.anchors.entries:
+    for anchor in unpack(device.anchors).entries:
         if not anchor.usage & ACTIVATION or anchor.for_test() and not device.for_test:
             continue
         if signature.verify(anchor.public_key, digest, signed, hook) is True:

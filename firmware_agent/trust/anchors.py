@@ -17,9 +17,8 @@ runs, and never one whose anchors cannot be changed again. A rotation takes two 
 one that adds the new key, then the new key signs one that revokes the old.
 """
 
-import struct
-
 from firmware_agent.reject import ANCHOR_CHANGE, TEST_KEY, WRONG_KEY_USAGE, Rejected
+from firmware_agent.trust import struct
 from firmware_agent.trust.envelope import DIGEST_SIZE, key_id
 from firmware_agent.trust.known_keys import is_known
 
@@ -35,11 +34,12 @@ MAXIMUM = 4
 POINT_SIZE = 64  # x || y
 NO_IDENTITY = bytes(DIGEST_SIZE)
 
-# Packed: version u32, count u8, 3 zeros, identity (32), then MAXIMUM times point x || y (64) and usage u8.
+# Packed: version u32, count u8 (at 4), 3 zeros, identity (32), then MAXIMUM times point x || y (64) and
+# usage u8.
 _FORMAT = "<IBBBB32s"
-_HEAD_SIZE = 40
-_ENTRY_SIZE = POINT_SIZE + 1
-PACKED_SIZE = _HEAD_SIZE + MAXIMUM * _ENTRY_SIZE
+HEAD_SIZE = 40
+ENTRY_SIZE = POINT_SIZE + 1
+PACKED_SIZE = HEAD_SIZE + MAXIMUM * ENTRY_SIZE
 
 
 class Anchor:
@@ -79,11 +79,11 @@ class Anchors:
         """PACKED_SIZE bytes."""
         packed = bytearray(PACKED_SIZE)
         struct.pack_into(_FORMAT, packed, 0, self.version, len(self.entries), 0, 0, 0, self.identity)
-        at = _HEAD_SIZE
+        at = HEAD_SIZE
         for anchor in self.entries:
             packed[at : at + POINT_SIZE] = anchor.public_key[1:]
             packed[at + POINT_SIZE] = anchor.usage
-            at += _ENTRY_SIZE
+            at += ENTRY_SIZE
         return bytes(packed)
 
     def find(self, wanted):
@@ -92,13 +92,6 @@ class Anchors:
             if anchor.key_id == wanted:
                 return anchor
         return None
-
-    def any_for(self, usage):
-        """Whether an anchor has one of these usages."""
-        for anchor in self.entries:
-            if anchor.usage & usage:
-                return True
-        return False
 
     def change(self, manifest, for_test=False):
         """The Anchors after the change in an accepted ``manifest``: these same ones if it has none, or if
@@ -142,13 +135,20 @@ def unpack(packed):
     """The Anchors that pack() packed. ValueError if it cannot have been pack()."""
     version, count, _, _, _, identity = struct.unpack_from(_FORMAT, packed, 0)
     entries = []
-    at = _HEAD_SIZE
+    at = HEAD_SIZE
     for _ in range(min(count, MAXIMUM + 1)):
         entries.append(Anchor(b"\x04" + packed[at : at + POINT_SIZE], packed[at + POINT_SIZE]))
-        at += _ENTRY_SIZE
+        at += ENTRY_SIZE
     return Anchors(entries, version, identity)
 
 
 def usage_text(usage):
     """As in "firmware, anchors"."""
     return ", ".join([name for bit, name in USAGE_NAMES if usage & bit])
+
+
+def packed(anchors):
+    """An Anchors, or a list of public keys that may sign firmware, packed."""
+    if isinstance(anchors, list):
+        anchors = Anchors([Anchor(key, FIRMWARE) for key in anchors])
+    return anchors.pack()

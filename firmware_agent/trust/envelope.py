@@ -13,10 +13,8 @@ the manifest says is read (``manifest.py``) after the signature was found good.
 ``docs/envelope.md`` shows every byte.
 """
 
-from hashlib import sha256
-
 from firmware_agent.reject import BAD_SIGNATURE, MALFORMED_ENVELOPE, UNSUPPORTED_MANIFEST, Rejected
-from firmware_agent.trust import cbor
+from firmware_agent.trust import cbor, sha256
 
 # The envelope's bytes before the payload. With an OTA header (69 at most) and an element's
 # header (6) they make 512: what a device keeps in RAM, and fetches, before it can refuse.

@@ -11,9 +11,7 @@ Point i is 2^215 * P and, for each tooth t below the top one, 2^(43 t) * P if bi
 if not; it is kept as (x, 2y mod p), 32 bytes each, big-endian.
 """
 
-from hashlib import sha256
-
-from firmware_agent.trust import p256
+from firmware_agent.trust import p256, sha256
 
 _COLUMNS = 43
 _KEY = 65

@@ -7,9 +7,7 @@
 All give the same answers: one set of tests is run on each of them (tests/portable/test_p256.py).
 """
 
-from firmware_agent.trust import p256
-
-_chosen = None
+import firmware_agent.trust as _trust
 
 
 def verify(public_key, digest, signature, hook=None):
@@ -22,7 +20,21 @@ def verify(public_key, digest, signature, hook=None):
 
     Anything else that comes in gives False. An exception can only be the hook's own, or MemoryError.
     """
-    return (_chosen or p256.verify)(public_key, digest, signature, hook)
+    native, table = _trust.choice
+    if native:
+        if table:
+            return native.verify(public_key, digest, signature, hook, table)
+        return native.verify(public_key, digest, signature, hook)
+    from firmware_agent.trust.p256 import verify as plain
+
+    if table:
+        from firmware_agent.trust.p256_pinned import PinnedKey
+
+        try:
+            return PinnedKey(table).verify(public_key, digest, signature, hook)
+        except ValueError:
+            pass  # it has worn since it was chosen
+    return plain(public_key, digest, signature, hook)
 
 
 def choose(native=None, table=None):
@@ -33,16 +45,8 @@ def choose(native=None, table=None):
     ``table``   the table of a pinned key (bytes, tools/pinned_table.py). ValueError if it is damaged or was
                 not made for the key that it names; then the choice stays what it was
     """
-    global _chosen
-    chosen = native.verify if native else None
     if table:
         from firmware_agent.trust.p256_pinned import PinnedKey
 
-        pinned = PinnedKey(table)
-        chosen = pinned.verify
-        if native:
-
-            def chosen(public_key, digest, signature, hook):
-                return native.verify(public_key, digest, signature, hook, pinned.table)
-
-    _chosen = chosen
+        table = PinnedKey(table).table
+    _trust.choice = (native, table or None)

@@ -3,10 +3,8 @@
 Reads the slot back, so that what is hashed is what will boot, not what came over the air.
 """
 
-from hashlib import sha256
-
 from firmware_agent.reject import DIGEST_MISMATCH, Rejected
-from firmware_agent.trust.envelope import Envelope
+from firmware_agent.trust import sha256
 
 STEP_SIZE = 1024  # bytes hashed in one step: about 1 ms on a Cortex-M at 64 MHz
 
@@ -36,7 +34,8 @@ class SlotVerifier:
 
     def __init__(self, read, manifest):
         self._read = read
-        self._manifest = manifest
+        self._manifest = manifest  # None once the head was checked: it holds the heap of all that decodes
+        self._digest = manifest.image_digest
         self._buf = memoryview(bytearray(STEP_SIZE))
         self._hash = None  # None until the stored head was found to be the accepted one
         self._offset = manifest.head_length
@@ -52,6 +51,7 @@ class SlotVerifier:
             return True
         if self._hash is None:
             self._check_head()
+            self._manifest = None
             self._hash = sha256()
             return False
         size = min(STEP_SIZE, self._end - self._offset)
@@ -62,16 +62,20 @@ class SlotVerifier:
             self._offset += size
         if self._offset < self._end:
             return False
-        if self._hash.digest() != self._manifest.image_digest:
+        if self._hash.digest() != self._digest:
             # The hash is final now: a further step must not take it up again.
             self._hash = None
-            self._offset = self._manifest.head_length
             raise Rejected(DIGEST_MISMATCH, "the payload's digest")
         self._done = True
         return True
 
     def _check_head(self):
+        # What is pinned while a slot is hashed is small.
+        from firmware_agent.trust.envelope import Envelope
+
         manifest = self._manifest
+        if manifest is None:
+            raise Rejected(DIGEST_MISMATCH, "the payload's digest")
         head = self._buf[: manifest.head_length]
         self._read(0, head)
         try:

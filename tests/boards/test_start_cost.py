@@ -32,10 +32,10 @@ def test_what_holds_the_heap_at_rest():
     for what, level in levels:
         kept[what] = level - before
         before = level
-    assert len(kept) == len(levels) == 12
+    assert len(kept) == len(levels) == 11
     # Each group's modules were not there before; a file system is mounted, not read.
     assert all(size > 0 for what, size in kept.items() if what != "slot's file system"), kept
-    assert kept["trust"] > kept["protocol"] > kept["loop and link"]
+    assert kept["protocol"] > kept["loop and link"]
     for name in bench_heap.ON_DEMAND:
         assert (layout.ROOT / (name.replace(".", "/") + ".py")).is_file(), name
     assert "firmware_agent.agent" in loaded and not loaded & set(bench_heap.ON_DEMAND)

@@ -8,6 +8,7 @@ from hypothesis import given
 from firmware_agent import INTERFACE, OLDEST_INTERFACE, reject
 from firmware_agent.protocol.upgrade_file import UpgradeFile
 from firmware_agent.reject import Rejected
+from firmware_agent.store import facts
 from firmware_agent.trust import acceptance
 from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors
 from firmware_agent.trust.verifier import SlotVerifier
@@ -21,7 +22,7 @@ RULES = ["upgrade file", *[name for name, _, _ in acceptance.RULES], "payload"]
 
 def asked(**changes):
     """A device that takes made(), unless changed."""
-    device = acceptance.Device(
+    device = facts.Device(
         0x1234,
         0x84,
         1,

@@ -1,10 +1,11 @@
 """A bench for store and boot: a device on an emulated flash, and the images a hub has for it."""
 
+import firmware_agent.trust as trust
 from firmware_agent import boot
 from firmware_agent.reject import Rejected
-from firmware_agent.store.firmware_store import COMPLETE, RESTART, WRITTEN, FirmwareStore, Offer
-from firmware_agent.trust import p256
-from firmware_agent.trust.acceptance import Device
+from firmware_agent.store.facts import Device
+from firmware_agent.store.firmware_store import ADMIT, COMPLETE, RESTART, WRITTEN, FirmwareStore, Offer
+from firmware_agent.store.image_writer import BLOCK_LIMIT
 from hal.flash import FlashArea
 from hal.sim.nor_flash import NorFlash
 from tests.portable import envelope_vectors, image_vectors
@@ -51,16 +52,18 @@ class RememberedSignatures:
     verdicts = {}
 
     def __enter__(self):
-        self._verify = p256.verify
-        p256.verify = self._look_up
+        self._choice = trust.choice
+        trust.choice = (self, None)
 
     def __exit__(self, *exception):
-        p256.verify = self._verify
+        trust.choice = self._choice
 
-    def _look_up(self, public_key, digest, signature, hook=None):
+    def verify(self, public_key, digest, signature, hook=None):
         key = (bytes(public_key), bytes(digest), bytes(signature))
         if key not in self.verdicts:
-            self.verdicts[key] = self._verify(public_key, digest, signature, hook)
+            from firmware_agent.trust import p256
+
+            self.verdicts[key] = p256.verify(public_key, digest, signature, hook)
         return self.verdicts[key]
 
 
@@ -135,7 +138,7 @@ class Bench:
             assert length > 0
             self.fetched += length
             with RememberedSignatures():
-                result = store.write(image.data, at, length)
+                result = give(store, image.data, at, at + length)
         return result
 
     def download(self, image, until=None, block=50):
@@ -164,6 +167,18 @@ class Bench:
         self.stage(image)
         assert self.power_on(boot.RESET).trial
         self.store.accept()
+
+
+def give(store, data, start, end):
+    """Write data[start:end] in blocks, each judged where the store asks for it; the last answer."""
+    result = WRITTEN
+    while start < end and result == WRITTEN:
+        length = min(BLOCK_LIMIT, end - start)
+        result = store.write(data, start, length)
+        start += length
+        if result == ADMIT:
+            result = store.admit()
+    return result
 
 
 def refusal(function, *arguments):

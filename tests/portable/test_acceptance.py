@@ -3,8 +3,9 @@
 import firmware_agent
 from firmware_agent import reject
 from firmware_agent.reject import Rejected
+from firmware_agent.store import facts
 from firmware_agent.trust import acceptance
-from firmware_agent.trust.anchors import ACTIVATION, ANCHORS, FIRMWARE, TEST, Anchor, Anchors
+from firmware_agent.trust.anchors import ACTIVATION, ANCHORS, FIRMWARE, TEST, Anchor, Anchors, unpack
 from firmware_agent.trust.manifest import decode
 from tests.portable import envelope_vectors as vectors
 
@@ -33,7 +34,7 @@ class Header:
 
 
 def trusting(*anchors):
-    return Anchors([Anchor(public_key, usage) for public_key, usage in anchors])
+    return Anchors([Anchor(public_key, usage) for public_key, usage in anchors]).pack()
 
 
 OURS = (vectors.PUBLIC_KEY, FIRMWARE | ANCHORS)
@@ -41,7 +42,7 @@ OTHER = (vectors.OTHER_PUBLIC_KEY, FIRMWARE | ANCHORS)
 
 
 def device():
-    made = acceptance.Device(
+    made = facts.Device(
         0x1234,
         0x0084,
         3,
@@ -116,8 +117,8 @@ def test_key_any_of_several_anchors_will_do():
 
 
 def test_key_a_list_of_keys_makes_anchors_that_sign_firmware_and_nothing_else():
-    made = acceptance.Device(0, 0, 0, b"", b"", 0, 0, [vectors.PUBLIC_KEY])
-    assert [anchor.usage for anchor in made.anchors.entries] == [FIRMWARE]
+    made = facts.Device(0, 0, 0, b"", b"", 0, 0, [vectors.PUBLIC_KEY])
+    assert [anchor.usage for anchor in unpack(made.anchors).entries] == [FIRMWARE]
     assert not made.for_test
 
 
@@ -130,15 +131,15 @@ def test_key_that_everybody_knows_is_for_a_device_built_for_test():
 def test_key_that_is_marked_for_test_is_for_a_device_built_for_test():
     ordinary = device()
     ordinary.for_test = False
-    kept = acceptance.Anchor.for_test
+    kept = Anchor.for_test
     try:
         # As if nobody knew the vectors' keys: then only the mark is left.
-        acceptance.Anchor.for_test = lambda anchor: bool(anchor.usage & TEST)
+        Anchor.for_test = lambda anchor: bool(anchor.usage & TEST)
         assert accept(PLAIN, to=ordinary).sequence_number == 7
         ordinary.anchors = trusting((vectors.PUBLIC_KEY, FIRMWARE | TEST))
         assert refusal(PLAIN, to=ordinary) == reject.TEST_KEY
     finally:
-        acceptance.Anchor.for_test = kept
+        Anchor.for_test = kept
     assert Anchor(vectors.PUBLIC_KEY, FIRMWARE).for_test()
 
 
@@ -225,7 +226,7 @@ def test_interface_only_what_the_boot_files_offer_and_any_where_the_image_does_n
 
 
 def test_interface_a_device_offers_is_the_boot_files_own():
-    made = acceptance.Device(0, 0, 0, b"", b"", 0, 0, [vectors.PUBLIC_KEY])
+    made = facts.Device(0, 0, 0, b"", b"", 0, 0, [vectors.PUBLIC_KEY])
     assert made.interfaces == (firmware_agent.OLDEST_INTERFACE, firmware_agent.INTERFACE)
     assert 1 <= firmware_agent.OLDEST_INTERFACE <= firmware_agent.INTERFACE
 

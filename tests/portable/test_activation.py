@@ -4,9 +4,9 @@ from binascii import unhexlify
 
 from firmware_agent import boot, reject
 from firmware_agent.reject import Rejected
+from firmware_agent.store.facts import Device
 from firmware_agent.store.firmware_store import COMPLETE
 from firmware_agent.trust import activation
-from firmware_agent.trust.acceptance import Device
 from firmware_agent.trust.anchors import ACTIVATION, ANCHORS, FIRMWARE, TEST, Anchor, Anchors
 from tests.portable import activation_vectors as vectors
 from tests.portable import envelope_vectors
@@ -198,7 +198,7 @@ def test_store_the_word_is_for_one_image_and_one_boot():
 def test_store_feeds_the_watchdog_meanwhile():
     store = candidate().store
     calls = []
-    store._hook = lambda: calls.append(1)
+    store.hook = lambda: calls.append(1)
     assert store.authorise(NOW) == activation.SUCCESS
     assert len(calls) > 2
 
@@ -206,14 +206,14 @@ def test_store_feeds_the_watchdog_meanwhile():
 def test_store_a_date_needs_the_board_s_clock():
     bench = candidate()
     for time in (None, DUE - 1):
-        bench.store._utc = lambda time=time: time
+        bench.store.utc = lambda time=time: time
         try:
             bench.store.authorise(vectors.GOOD["dated"])
         except Rejected as refused:
             assert refused.number == reject.NOT_AUTHORISED
         else:
             raise AssertionError(time)
-    bench.store._utc = lambda: DUE
+    bench.store.utc = lambda: DUE
     assert bench.store.authorise(vectors.GOOD["dated"]) == activation.SUCCESS
 
 

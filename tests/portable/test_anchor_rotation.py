@@ -3,7 +3,7 @@
 from firmware_agent import boot, reject
 from firmware_agent.reject import Rejected
 from firmware_agent.store.firmware_store import COMPLETE
-from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors
+from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors, unpack
 from hal.sim.cut_flash import EFFECTS, PREFIX, CutFlash, PowerCut
 from tests.portable import envelope_vectors as vectors
 from tests.portable.bench import Bench, Image, raises, refusal
@@ -31,14 +31,17 @@ def bench_of(make_flash=CutFlash, geometry=(1024, 16, 2, 4)):
 
 
 def trusted(bench):
-    return [anchor.key_id for anchor in bench.store.device.anchors.entries]
+    return [anchor.key_id for anchor in unpack(bench.store.device.anchors).entries]
 
 
 def test_the_factory_s_anchors_are_in_the_flash():
     bench = bench_of()
     bench.power_on()
     assert trusted(bench) == [OLD, SPARE]
-    assert [anchor.usage for anchor in bench.store.device.anchors.entries] == [FIRMWARE | ANCHORS, ANCHORS]
+    assert [anchor.usage for anchor in unpack(bench.store.device.anchors).entries] == [
+        FIRMWARE | ANCHORS,
+        ANCHORS,
+    ]
 
 
 def test_a_rotation_ends_with_the_new_key_alone():

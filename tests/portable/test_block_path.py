@@ -120,7 +120,7 @@ def test_image_writer_with_its_progress():
     state = State()
     journal.load(state)
     journal.commit(state, 2 * UNITS)
-    image = ImageWriter(journal, state, ERASE, None)
+    image = ImageWriter(journal, state, ERASE)
     image.describe(56, UNITS * ERASE)
     image.resume(slot, 0)
     data = bytearray(range(100))

@@ -3,6 +3,7 @@ the unit's first page is on record before the rest of it, and put back after a c
 
 from firmware_agent import reject
 from firmware_agent.store.firmware_store import COMPLETE, WRITTEN
+from firmware_agent.trust.manifest import HEAD_LIMIT
 from hal.sim.cut_flash import BITS, ERASE, FLICKER, NOTHING, PROGRAM, WHOLE, PowerCut
 from tests.portable.bench import FILE_HEADER, refusal
 from tests.portable.store_device import LONG, V3, cut, running, slot_log
@@ -44,7 +45,7 @@ def test_no_block_is_shorter_at_the_end_of_a_unit():
         bench = running(erase_size=erase_size, slot_units=4096 // erase_size)
         bench.store.start(LONG.offer())
         # The head is on flash once it is whole.
-        bench.feed(LONG, LONG.head_length)
+        bench.feed(LONG, HEAD_LIMIT)
         assert bench.store.state.durable == PAGE
         result = WRITTEN
         while result == WRITTEN:
@@ -60,7 +61,7 @@ def test_before_the_image_is_known_there_is_no_boundary():
     bench.store.start(LONG.offer())
     assert bench.store.position == 0 and bench.store.until_boundary(0) > 0xFFFF
     bench.store.describe(LONG, FILE_HEADER, len(LONG.data))
-    assert bench.store.until_boundary(FILE_HEADER) == 1024
+    assert bench.store.until_boundary(FILE_HEADER) == HEAD_LIMIT
     bench.store.doubt()
     assert bench.store.until_boundary(0) > 0xFFFF
 
@@ -69,10 +70,11 @@ def test_in_units_of_one_page_blocks_end_where_the_unit_does():
     for erase_size in (128, 256):
         bench = running(erase_size=erase_size, slot_units=4096 // erase_size, journal_units=16)
         bench.store.start(LONG.offer())
-        # The head as well, as long as it is in RAM.
         for at in range(1, len(LONG.data)):
             bench.feed(LONG, at)
-            assert bench.store.until_boundary(bench.store.position) == erase_size - at % erase_size
+            # Before that, where the head does: nothing of it is on flash, and nothing behind it is asked for.
+            left = erase_size - at % erase_size if at >= HEAD_LIMIT else HEAD_LIMIT - at
+            assert bench.store.until_boundary(bench.store.position) == left
 
 
 def test_a_newcomer_s_boundary_is_its_own():
@@ -80,7 +82,7 @@ def test_a_newcomer_s_boundary_is_its_own():
     bench.download(LONG, 2500)
     bench.store.start(V3.offer())
     bench.feed(V3, 100)
-    assert bench.store.until_boundary(bench.store.position) == 1024 - 100
+    assert bench.store.until_boundary(bench.store.position) == HEAD_LIMIT - 100
 
 
 def test_the_first_page_is_on_record_once_it_is_on_flash():
@@ -98,11 +100,11 @@ def test_the_first_page_of_all_is_taken_back_into_the_head_and_put_back_once_tha
     bench = begun(600)
     store = bench.store
     assert store.position == FILE_HEADER + PAGE and store.manifest is None
-    assert store.until_boundary(store.position) == 1024 - PAGE
+    assert store.until_boundary(store.position) == HEAD_LIMIT - PAGE
     bench.flash.power_on()
-    bench.feed(LONG, LONG.head_length - 1)
+    bench.feed(LONG, HEAD_LIMIT - 1)
     assert bench.flash.log == []
-    bench.feed(LONG, LONG.head_length)
+    bench.feed(LONG, HEAD_LIMIT)
     assert [kind for kind, _, _ in slot_log(bench)] == [ERASE, PROGRAM]
     assert store.manifest and store.state.durable == PAGE
     assert bench.feed(LONG) == COMPLETE

@@ -2,10 +2,12 @@
 
 from firmware_agent import boot, reject
 from firmware_agent.store import state as states
-from firmware_agent.store.firmware_store import COMPLETE, WRITTEN, FirmwareStore
+from firmware_agent.store.firmware_store import ADMIT, COMPLETE, WRITTEN, FirmwareStore
+from firmware_agent.store.image_writer import BLOCK_LIMIT
+from firmware_agent.trust.manifest import HEAD_LIMIT
 from hal.flash import FlashError
 from hal.sim.cut_flash import ERASE
-from tests.portable.bench import FILE_HEADER, Bench, Image, raises, refusal
+from tests.portable.bench import FILE_HEADER, Bench, Image, give, raises, refusal
 from tests.portable.store_device import LONG, TINY, V2, V3, Failing, cut, running, slot_log, state
 
 HEAP = "1M"
@@ -25,8 +27,8 @@ def test_nothing_is_erased_before_the_image_is_accepted():
     bench = running()
     bench.flash.power_on()
     bench.store.start(V2.offer())
-    for at in range(V2.head_length):
-        assert slot_log(bench) == [], at
+    for at in range(HEAD_LIMIT):
+        assert slot_log(bench) == [] and bench.store.manifest is None, at
         assert bench.feed(V2, at + 1, 1) == WRITTEN
     assert bench.store.manifest.digest == bench.store.state.identity
     bench.feed(V2, 512)
@@ -103,12 +105,12 @@ def test_an_image_of_no_bytes_is_refused():
 
 
 def test_more_bytes_than_announced_are_refused_whole():
-    for begin in (0, 100, V2.head_length, 600):
+    for begin in (0, 100, HEAD_LIMIT, 600):
         bench = running()
         bench.store.start(V2.offer())
         bench.store.describe(V2, FILE_HEADER, len(V2.data))
         if begin:
-            bench.store.write(V2.data, 0, begin)
+            give(bench.store, V2.data, 0, begin)
         before = bench.store.position
         data = V2.data + b"?"
         assert refusal(bench.store.write, data, begin, len(data) - begin) == reject.SIZE_MISMATCH
@@ -122,7 +124,8 @@ def test_an_image_that_ends_within_its_head_is_refused():
     bench = running()
     bench.store.start(V2.offer())
     bench.store.describe(V2, FILE_HEADER, 200)
-    assert refusal(bench.store.write, V2.data, 0, 200) == reject.MALFORMED_ENVELOPE
+    assert bench.store.write(V2.data, 0, 200) == ADMIT
+    assert refusal(bench.store.admit) == reject.MALFORMED_ENVELOPE
 
 
 def test_a_tiny_image_that_fits_the_head():
@@ -139,12 +142,12 @@ def test_a_tiny_image_that_fits_the_head():
 
 
 def test_the_rest_of_an_image_may_come_at_once():
-    for begin in (1, 100, V2.head_length - 1, V2.head_length, 600):
+    for begin in (1, 100, HEAD_LIMIT - 1, HEAD_LIMIT, 600):
         bench = running()
         bench.store.start(V2.offer())
         bench.store.describe(V2, FILE_HEADER, len(V2.data))
-        bench.store.write(V2.data, 0, begin)
-        assert bench.store.write(V2.data, begin, len(V2.data) - begin) == COMPLETE
+        give(bench.store, V2.data, 0, begin)
+        assert give(bench.store, V2.data, begin, len(V2.data)) == COMPLETE
         assert bench.slot_bytes(1, len(V2.data)) == V2.data
 
 
@@ -182,7 +185,7 @@ def test_the_hook_is_called_between_the_steps_of_a_signature_check():
     store.start(V2.offer())
     store.describe(V2, FILE_HEADER, len(V2.data))
     # The bench's memory of signatures is not in force here.
-    assert store.write(V2.data, 0, V2.head_length) == WRITTEN
+    assert give(store, V2.data, 0, HEAD_LIMIT) == WRITTEN
     assert len(calls) > 2
 
 
@@ -222,6 +225,64 @@ def test_an_image_without_its_file_s_header_is_refused():
     # Without one the rules of the offer would be left out.
     bench = running()
     bench.store.start(V2.offer())
-    bench.store.describe(None, FILE_HEADER, len(V2.data))
-    raises(ValueError, bench.store.write, V2.data, 0, 400)
+    raises(ValueError, bench.store.describe, None, FILE_HEADER, len(V2.data))
+    raises(ValueError, give, bench.store, V2.data, 0, HEAD_LIMIT)
     assert not bench.store.state.accepted
+
+
+def told_of(image):
+    """A store that was told of ``image`` and has nothing of it yet."""
+    bench = running()
+    bench.flash.power_on()
+    bench.store.start(image.offer())
+    bench.store.describe(image, FILE_HEADER, len(image.data))
+    return bench
+
+
+def test_a_block_is_taken_whole_and_what_is_behind_the_head_in_it_waits():
+    for last in (1, 60, BLOCK_LIMIT):
+        bench = told_of(V2)
+        begin = HEAD_LIMIT - 1
+        assert give(bench.store, V2.data, 0, begin) == WRITTEN
+        assert bench.store.write(V2.data, begin, last) == ADMIT
+        assert bench.store.position == FILE_HEADER + begin + last and slot_log(bench) == []
+        assert bench.store.manifest is None and not bench.store.state.accepted
+        assert bench.store.admit() == WRITTEN
+        assert bench.store.position == FILE_HEADER + begin + last
+        assert bench.feed(V2) == COMPLETE
+        assert bench.slot_bytes(1, len(V2.data)) == V2.data
+
+
+def test_whatever_a_caller_does_before_the_judgement_nothing_is_written():
+    bench = told_of(V2)
+    store = bench.store
+    raises(ValueError, store.admit)
+    give(store, V2.data, 0, 100)
+    raises(ValueError, store.admit)
+    raises(ValueError, store._image.admitted, store.slots[1])
+    raises(ValueError, store.write, V2.data, 100, 256)  # ZigBee's largest block has 255
+    give(store, V2.data, 100, HEAD_LIMIT - 1)
+    raises(ValueError, store.admit)
+    assert store.write(V2.data, HEAD_LIMIT - 1, 10) == ADMIT
+    before = store.position
+    for length in (0, 1, 50):
+        raises(ValueError, store.write, V2.data, HEAD_LIMIT + 9, length)
+    raises(ValueError, store.verify_start)
+    raises(ValueError, store.install)
+    assert store.position == before and slot_log(bench) == [] and not store.state.accepted
+    assert store.admit() == WRITTEN and store.manifest
+    raises(ValueError, store.admit)
+    assert bench.feed(V2) == COMPLETE
+
+
+def test_what_was_refused_is_refused_again_and_never_written():
+    forged = bytearray(V2.data)
+    forged[100] ^= 1
+    bench = told_of(V2)
+    assert refusal(give, bench.store, forged, 0, HEAD_LIMIT + 50) == reject.BAD_SIGNATURE
+    raises(ValueError, bench.store.write, V2.data, HEAD_LIMIT + 50, 50)
+    assert refusal(bench.store.admit) == reject.BAD_SIGNATURE
+    bench.store.cancel()
+    raises(ValueError, bench.store.admit)
+    raises(ValueError, bench.store.write, V2.data, 0, 50)
+    assert slot_log(bench) == []

@@ -2,6 +2,7 @@
 
 from firmware_agent import reject
 from firmware_agent.store.firmware_store import COMPLETE, WRITTEN
+from firmware_agent.trust.manifest import HEAD_LIMIT
 from tests.portable.bench import FILE_HEADER
 from tests.portable.store_device import LONG, V3, cut, running, state
 
@@ -40,9 +41,9 @@ def test_once_accepted_the_newcomer_takes_the_slot():
     bench = running()
     bench.download(LONG, 2500)
     bench.store.start(V3.offer())
-    assert bench.feed(V3, V3.head_length - 1) == WRITTEN
+    assert bench.feed(V3, HEAD_LIMIT - 1) == WRITTEN
     assert bench.store.state.file_version == LONG.file_version
-    bench.feed(V3, V3.head_length)
+    bench.feed(V3, HEAD_LIMIT)
     assert bench.store.state.file_version == V3.file_version and bench.store.state.durable == 256
     cut(bench)
     assert bench.store.resume() == FILE_HEADER + 256

@@ -2,7 +2,7 @@
 
 from firmware_agent import boot, reject
 from firmware_agent.store.firmware_store import COMPLETE
-from tests.portable.bench import FILE_HEADER, raises, refusal
+from tests.portable.bench import FILE_HEADER, give, raises, refusal
 from tests.portable.store_device import LONG, V2, V3, cut, running
 
 HEAP = "1M"
@@ -56,7 +56,7 @@ def test_a_trial_cannot_be_turned_into_anything_by_the_image_on_trial():
     raises(ValueError, store.install)
     store.cancel()
     store.describe(V3, FILE_HEADER, len(V3.data))
-    raises(ValueError, store.write, V3.data, 0, 400)
+    raises(ValueError, give, store, V3.data, 0, 600)
     assert bytes(bench.memory) == before
 
 
@@ -65,12 +65,12 @@ def test_no_write_without_an_offer():
     raises(ValueError, bench.store.write, V2.data, 0, 10)
     bench.store.describe(V2, FILE_HEADER, len(V2.data))
     before = bytes(bench.memory)
-    raises(ValueError, bench.store.write, V2.data, 0, 400)
+    raises(ValueError, give, bench.store, V2.data, 0, 600)
     assert bytes(bench.memory) == before
     bench.store.start(V2.offer())
     bench.store.cancel()
     bench.store.describe(V2, FILE_HEADER, len(V2.data))
-    raises(ValueError, bench.store.write, V2.data, 0, 400)
+    raises(ValueError, give, bench.store, V2.data, 0, 600)
 
 
 def test_accept_only_the_trial_that_runs():

@@ -2,6 +2,7 @@
 
 from firmware_agent import reject
 from firmware_agent.store.firmware_store import COMPLETE, RESTART
+from firmware_agent.trust.manifest import HEAD_LIMIT
 from hal.sim.cut_flash import NOTHING, PowerCut
 from tests.portable.bench import FILE_HEADER, Bench, Image, raises, refusal
 from tests.portable.store_device import LONG, V2, V2_AGAIN, cut, running
@@ -96,7 +97,7 @@ def cut_in_the_first_erase():
     """A bench that lost its power right after the acceptance of version 2."""
     bench = running()
     bench.store.start(V2.offer())
-    bench.feed(V2, V2.head_length - 1)
+    bench.feed(V2, HEAD_LIMIT - 1)
     bench.flash.power_on()
     bench.flash.arm(2, NOTHING)
     raises(PowerCut, bench.feed, V2)
@@ -155,7 +156,7 @@ def test_doubted_image_stays_until_the_other_one_is_accepted():
     bench.power_on()
     assert bench.store.resume() == FILE_HEADER + durable, "a promise took nothing away"
     bench.store.doubt()
-    bench.feed(image, image.head_length + 60)
+    bench.feed(image, HEAD_LIMIT + 60)
     assert bench.store.state.durable == 256 and bench.store.downloading, "the other one took its place"
     assert bench.feed(image) == COMPLETE
     bench.verify()

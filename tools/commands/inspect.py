@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from firmware_agent.trust import acceptance
+from firmware_agent.store import facts
 from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors
 from tools import anchor_options, envelope, explanation, files, inspection, keys
 from tools.anchor_options import EUI64, AnchorAdded
@@ -138,9 +138,7 @@ def _given(ctx: click.Context) -> list[str]:
     return [by_name[name] for name in _DESCRIBED if ctx.get_parameter_source(name) is on_line]
 
 
-def _device(
-    ctx: click.Context, state: Path | None, trusted: list[bytes], described: dict
-) -> acceptance.Device:
+def _device(ctx: click.Context, state: Path | None, trusted: list[bytes], described: dict) -> facts.Device:
     if state is not None:
         if _given(ctx) or trusted:
             option = _given(ctx)[0] if _given(ctx) else "--trust"
@@ -165,7 +163,7 @@ def _described(
     now: int | None,
     anchors: tuple[Anchor, ...],
     built_for_test: bool,
-) -> acceptance.Device:
+) -> facts.Device:
     from boards.common import flash_map
 
     manufacturer = _MANUFACTURER_CODE if manufacturer_code is None else manufacturer_code
@@ -174,7 +172,7 @@ def _described(
         anchor_set = Anchors([*(Anchor(key, FIRMWARE | ANCHORS) for key in trusted), *anchors])
     except ValueError as error:
         raise UnusableArguments(f"a device cannot have these trust anchors: {error}") from error
-    asked = acceptance.Device(
+    asked = facts.Device(
         manufacturer,
         kind,
         _HARDWARE_VERSION if hardware_version is None else hardware_version,

@@ -13,7 +13,7 @@ from firmware_agent.reject import Rejected
 from firmware_agent.store import state as store_state
 from firmware_agent.store.firmware_store import FirmwareStore
 from firmware_agent.trust import manifest
-from firmware_agent.trust.anchors import usage_text
+from firmware_agent.trust.anchors import unpack, usage_text
 from tools import files
 from tools.emulator.state_dir import StateDir
 from tools.emulator.stored import open_flash
@@ -64,7 +64,7 @@ def report(store: FirmwareStore) -> dict:
         "security_counter": state.security_counter,
         "trust_anchors": [
             {"key_id": anchor.key_id.hex(), "usage": usage_text(anchor.usage)}
-            for anchor in store.device.anchors.entries
+            for anchor in unpack(store.device.anchors).entries
         ],
         "slots": slots,
     }

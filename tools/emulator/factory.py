@@ -13,8 +13,9 @@ from boards.qemu_mps2 import memory_map
 from firmware_agent.protocol.upgrade_file import UpgradeFile
 from firmware_agent.reject import MALFORMED_FILE, SIZE_MISMATCH, TOO_LARGE, Rejected, name
 from firmware_agent.trust import acceptance
-from firmware_agent.trust.anchors import Anchors
+from firmware_agent.trust.anchors import Anchors, unpack
 from firmware_agent.trust.envelope import key_id
+from firmware_agent.trust.verifier import SlotVerifier
 from hal.sim.nor_flash import NorFlash
 from tools import boot_files, envelope, files, firmware, romfs, verifier_modules
 from tools.devices import DEVICE_IDS, IMAGE_TYPES
@@ -45,7 +46,7 @@ def check_identity(
         raise UnusableArguments(
             f"{state.path} holds a device on {state.board}: give --board {state.board}, or another --state"
         )
-    trusted = [one.public_key for one in open_flash(state).device.anchors.entries]
+    trusted = [one.public_key for one in unpack(open_flash(state).device.anchors).entries]
     known = anchor is None or anchor in trusted
     for what, has, says in (
         ("trust anchor", "" if known else _ids(trusted), "" if known or anchor is None else _ids([anchor])),
@@ -160,7 +161,7 @@ def _program_factory_image(memory: bytearray, identity: dict, anchors: Anchors, 
     manifest = acceptance.accept(image, len(image), file.image_length, file, store.device)
     padded = image + b"\xff" * (-len(image) % slot.write_size)
     slot.program(0, padded)
-    verifier = store.verifier_of(0, manifest)
+    verifier = SlotVerifier(slot.read, manifest)
     while not verifier.step():
         pass
     store.format(manifest.sequence_number)

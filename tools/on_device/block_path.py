@@ -8,11 +8,11 @@ read its link, or take the STEPS one by one.
 import io
 
 from firmware_agent.agent import Agent
-from firmware_agent.boot import Handover
+from firmware_agent.handover import Handover
 from firmware_agent.protocol import ota_commands as ota
 from firmware_agent.store import state as states
+from firmware_agent.store.facts import Device
 from firmware_agent.store.firmware_store import FirmwareStore
-from firmware_agent.trust.acceptance import Device
 from hal.flash import FlashArea
 from hal.link import FrameReceiver, encode, encoded_limit
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from firmware_agent import boot
+from firmware_agent.store.facts import Device
 from firmware_agent.trust import p256
-from firmware_agent.trust.acceptance import Device
 from firmware_agent.trust.anchors import ANCHORS, FIRMWARE, Anchor, Anchors
 from tools import envelope
 from tools.simulator import oracle as judge

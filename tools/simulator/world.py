@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from firmware_agent import boot
 from firmware_agent.agent import Agent
+from firmware_agent.store.facts import Device
 from firmware_agent.store.firmware_store import FirmwareStore
 from firmware_agent.trust import anchors
-from firmware_agent.trust.acceptance import Device
 from hal.flash import FlashArea
 from tools.simulator.flash import Geometry, ObservedFlash
 from tools.simulator.hub import SimHub
