@@ -17,8 +17,8 @@ def test_what_a_start_costs(capsys):
             f" import in place keeps {in_place.heap:,} bytes, copied {copied.heap:,}, .py {source.heap:,}",
             end="",
         )
-    # The parts are the whole boot, but for the record of it.
-    assert 0.9 * start.boot < start.signature + start.hash_image < start.boot
+    # The parts are the whole boot, but for the record of it, and for what the collector does another time.
+    assert 0.9 * start.boot < start.signature + start.hash_image < 1.02 * start.boot
     assert start.hash_image > (start.image // 1024) * start.hash_kib * 0.9
     # What runs in place is not in the heap: that is why slots are ROMFS images.
     assert 1.8 * in_place.heap < copied.heap <= source.heap
