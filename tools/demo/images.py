@@ -22,7 +22,7 @@ V2 = 0x00020000
 V3 = 0x00030000
 SAMPLE = layout.ROOT / "boards/applications/in_home_display"
 SMALLEST = 24 * 1024
-LARGEST = 48 * 1024
+LARGEST = 56 * 1024
 
 
 @dataclass(frozen=True)
