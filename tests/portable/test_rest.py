@@ -222,3 +222,82 @@ def test_a_heap_without_room_loses_a_frame_and_no_more():
     board.say(READ_ATTRIBUTES + b"\x06\x00")
     agent.poll()
     assert agent.updater is not None and len(board.sent) == sent + 1
+
+
+class Checked:
+    """In the place of a method of the store's: the updater must not be loaded while it runs."""
+
+    def __init__(self, store, name, seen, agent):
+        self._method = getattr(store, name)
+        self._name = name
+        self._seen = seen
+        self._agent = agent
+        setattr(store, name, self)
+
+    def __call__(self, *arguments):
+        self._seen.append(self._name)
+        assert self._agent.updater is None, self._name
+        assert loaded() != MICROPYTHON, self._name
+        with bench.RememberedSignatures():
+            return self._method(*arguments)
+
+
+class Working(Application):
+    def self_test(self):
+        return True
+
+    def may_activate(self):
+        return True
+
+
+def test_while_the_store_checks_the_updater_is_unloaded():
+    image = bench.Image("v2")
+    board = Hub()
+    board.file = file_of(image)
+    device = bench.Bench().at_factory()
+    seen = []
+    for cause in ("power-on", "reset"):
+        agent = Agent(board, device.power_on(cause), Working())
+        for name in ("start", "admit", "verify_start", "accept"):
+            Checked(device.store, name, seen, agent)
+        agent.start()
+        try:
+            live(agent, board.now + 60 * SECOND)
+        except SystemExit:
+            continue
+    assert seen == ["start", "admit", "verify_start", "accept"]
+    assert board.events.count("accepted") == board.events.count("confirmed") == 1
+
+
+def test_work_that_the_heap_has_no_room_for_is_done_later():
+    image = bench.Image("v2")
+    board = Hub()
+    board.file = file_of(image)
+    device = bench.Bench().at_factory()
+    agent = Agent(board, device.power_on(), Working())
+    failed = []
+
+    def full(name):
+        method = getattr(device.store, name)
+
+        def once(*arguments):
+            if name not in failed:
+                failed.append(name)
+                raise MemoryError
+            with bench.RememberedSignatures():
+                return method(*arguments)
+
+        setattr(device.store, name, once)
+
+    for name in ("start", "admit", "verify_start"):
+        full(name)
+    agent.start()
+    try:
+        live(agent, 60 * SECOND)
+    except SystemExit:
+        pass
+    assert failed == ["start", "admit", "verify_start"] and board.events.count("full") == 3
+    assert board.events.count("accepted") == board.events.count("pending") == 1
+    # Nothing was asked for twice.
+    blocks = [number for _, command, number in board.asked if command == BLOCK_REQUEST]
+    assert len(blocks) == -(-len(board.file) // 63)
