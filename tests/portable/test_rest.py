@@ -8,6 +8,7 @@ from firmware_agent.agent import Agent
 from hal.link import FrameReceiver, encode, encoded_limit
 from tests.portable import bench
 from tests.portable.scripted import (
+    BLOCK_REQUEST,
     END,
     HOUR,
     NEW,
