@@ -11,9 +11,7 @@ newest record of another schema. Record: kind u8, schema u8, length u16, sequenc
 before it, little-endian, padded with zeros to the write size.
 """
 
-import struct
-from binascii import crc32
-
+from firmware_agent.store import crc32, struct
 from hal.flash import FlashError
 
 LIMIT = 480  # bytes of data in a record

@@ -74,6 +74,13 @@ class FirmwareStore:
             self._offer.copy_from(self.state)
         return found
 
+    def retire(self):
+        """Leave the flash to a FirmwareStore that is made of the result; this one writes nothing any more."""
+        self._close()
+        slots = self.slots
+        self.slots = ()
+        return self._journal.retire(), slots, self.device, self.hook, self.utc
+
     def format(self, security_counter):
         """Make the journal of a device fresh from the factory: slot A confirmed, the device's trust anchors.
         Only on blank flash."""

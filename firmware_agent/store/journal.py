@@ -18,9 +18,7 @@ no torn program can satisfy: a program only clears bits. Records are padded to t
 zeros. Layouts in docs/store.md.
 """
 
-import struct
-from binascii import crc32
-
+from firmware_agent.store import crc32, struct
 from hal.flash import DEVICE, FlashError
 
 from . import state as _state
@@ -88,6 +86,11 @@ class Journal:
                     break
         self._position = 0
         return best >= 0
+
+    def retire(self):
+        """The area, for another Journal; this one reads and writes nothing any more."""
+        area, self._area = self._area, None
+        return area
 
     def commit(self, state, room=0):
         """Append ``state`` with the next sequence number. It is durable when this returns.

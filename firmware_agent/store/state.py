@@ -6,8 +6,7 @@ may be left out: a record without them has those of the record before it. Layout
 integers little-endian.
 """
 
-import struct
-
+from firmware_agent.store import struct
 from firmware_agent.trust.anchors import PACKED_SIZE
 
 # The secondary slot's life, by the names of PSA Firmware Update 1.0. The primary slot is the one that
