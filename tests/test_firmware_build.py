@@ -60,3 +60,10 @@ def test_firmware_of_other_sources_is_told_from_one_of_these(tmp_path, monkeypat
     configuration.write_bytes(b"".join(file.read_bytes() for file in files))
     (frozen / "firmware_agent/boot.py").write_bytes(b"another")
     assert firmware.is_stale(board)
+
+
+def test_a_slot_s_modules_have_their_names_in_the_firmware():
+    names = firmware._names("qemu_mps2").splitlines()
+    for name in ("firmware_agent.protocol.endpoint", "endpoint", "/app/firmware_agent/protocol/endpoint.mpy"):
+        assert f"Q({name})" in names
+    assert "Q(firmware_agent.trust.verifier)" in names and len(names) == len(set(names))

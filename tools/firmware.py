@@ -34,6 +34,10 @@ def build(board: str) -> Path:
     directory = BUILD / board
     frozen = directory / "frozen"
     _stage(frozen, boot_files.fixed_sources(board))
+    names = directory / "names.h"
+    if _write(names, _names(board).encode()):
+        # MicroPython's build does not see that this has the old table's numbers in it.
+        (directory / "objects" / "frozen_content.c").unlink(missing_ok=True)
     _forget_other_configuration(board, directory)
     variables = {
         "BOARD": board,
@@ -44,9 +48,21 @@ def build(board: str) -> Path:
         "MICROPY_MPYCROSS_DEPENDENCY": "",
     }
     port = tree / "ports" / PORTS[board]
-    make.run(port, variables, directory / "build.log", os.cpu_count() or 1, HANOTA_FROZEN=str(frozen))
+    places = {"HANOTA_FROZEN": str(frozen), "HANOTA_NAMES": str(names)}
+    make.run(port, variables, directory / "build.log", os.cpu_count() or 1, **places)
     shutil.copyfile(directory / "objects" / "firmware.elf", firmware_of(board))
     return firmware_of(board)
+
+
+def _names(board: str) -> str:
+    """What modules are called, for MicroPython's table of names: those that are in the firmware take no heap.
+    Loading a module needs its name, the last part of that, and its file's in a slot; they stay for ever."""
+    names = set()
+    for path in boot_files.fixed_files(board):
+        module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        names |= {module, module.rpartition(".")[2]}
+    names |= {f"/app/{path.removesuffix('.py')}.mpy" for path in layout.updatable_files()}
+    return "".join(f"Q({name})\n" for name in sorted(names))
 
 
 def is_stale(board: str) -> bool:
@@ -99,8 +115,15 @@ def _stage(directory: Path, sources: dict[str, bytes]) -> None:
     for name, data in sources.items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.is_file() or path.read_bytes() != data:
-            path.write_bytes(data)
+        _write(path, data)
+
+
+def _write(path: Path, data: bytes) -> bool:
+    """False if that is what it holds."""
+    if path.is_file() and path.read_bytes() == data:
+        return False
+    path.write_bytes(data)
+    return True
 
 
 @click.command()

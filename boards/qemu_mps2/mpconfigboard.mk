@@ -15,6 +15,8 @@ LDFLAGS += -Wl,--wrap=main,--wrap=exit,--wrap=mp_hal_stdin_rx_chr,--wrap=mp_hal_
 
 SRC_BOARD_O = shared/runtime/gchelper_native.o shared/runtime/gchelper_thumb2.o
 USER_C_MODULES ?= $(BOARD_FOLDER)
+# Names that payloads bring (tools/firmware.py); the port's own Makefile sets the variable after this file.
+override QSTR_DEFS = qstrdefsport.h $(HANOTA_NAMES)
 FROZEN_MANIFEST ?= $(BOARD_FOLDER)/manifest.py
 MICROPY_HEAP_SIZE ?= 131072
 # The port leaves it out of the search for names, since it has no sys.stdin.buffer of its own.
