@@ -1,10 +1,10 @@
 """The download of one file: what is asked, when, and what counts as the answer.
 
-By Image Block Requests, or by Image Page Requests with block requests for the holes where a board wants
-pages and the server has them. The block path allocates nothing; identity and offset are compared as bytes,
-since a u32 is a big integer on 32-bit ports. A lost or useless answer is asked for again at the same
-offset; what is on flash is never fetched twice because of one. Before a download goes on after a query or a
-reset, the server shows by a few bytes that it still has the same image.
+By Image Block Requests; where a board wants pages, paged_download.py builds on this. The block path allocates
+nothing; identity and offset are compared as bytes, since a u32 is a big integer on 32-bit ports. A lost or
+useless answer is asked for again at the same offset; what is on flash is never fetched twice because of one.
+Before a download goes on after a query or a reset, the server shows by a few bytes that it still has the same
+image.
 
 Block after block the same happens, but for the offset: such a steady download has a short way here and in
 endpoint.py. It decides nothing by itself: whatever is not as it was with the block before goes the whole way.
@@ -31,16 +31,8 @@ class Download:
         self.data_at = 0
         self.data_length = 0
         self.minimum_block_period = settings.minimum_block_period
-        self.pages = settings.page_size > 0
+        self.pages = False
         self._session = session
-        self._page = None
-        if self.pages:
-            # A board without pages does not pay for the module, nor for the buffer.
-            from firmware_agent.protocol.image_page import ImagePage
-
-            self._page = ImagePage(settings.page_size)
-        self._paged = False  # a page was served: the server knows the command
-        self._kind = BLOCK  # of the next request
         self._proof = b""  # bytes that the server has to show before the download goes on
         self._proof_at = 0  # file offset of the next of them, and how many it showed
         self._shown = 0
@@ -74,7 +66,6 @@ class Download:
         self._session.base = DOWNLOAD
         self.size = size
         self._take_sizes_anew()
-        self._forget_page()
         self._proven_at = -1
         self._demand(proof)
 
@@ -96,23 +87,12 @@ class Download:
         """Ask for the bytes from ``offset`` on, when the server's pace allows; a wish to query goes first.
         No block shall have more than ``limit`` bytes."""
         session = self._session
-        page = self._page
         self.steady = False
         room = min(limit, self.size - offset)
-        self._kind = BLOCK
-        if page is not None:
-            # Behind the page, or the store began again at 0.
-            if offset < self.offset or offset >= page.end:
-                page.close()
-            if page.end:
-                room = min(room, page.hole(offset))
-            elif self.pages and room > self._most:
-                self._kind = PAGE
         asked_at = offset
         if self._proof:
             asked_at = self._proof_at
             room = len(self._proof) - self._shown
-            self._kind = BLOCK
         session.data_size = min(self._most, room)
         if offset != self.offset or session.data_size > self._asked:
             self._asked = session.data_size
@@ -123,7 +103,7 @@ class Download:
         if wait > 0:
             session.rest(wait)
         else:
-            session.repeat(self._kind)
+            session.repeat(BLOCK)
         session.grant()
 
     def ask_again(self):
@@ -132,47 +112,23 @@ class Download:
 
     def due(self):
         """The server's pace allows the next request."""
-        self._session.repeat(self._kind)
+        self._session.repeat(BLOCK)
 
     def timed_out(self):
         """Nothing, or nothing more, came in answer to a request; False if it was a try too many."""
         session = self._session
         settings = session.settings
-        if self.page_ended():
-            session.tries = 0
-        elif session.tries >= settings.block_tries:
+        if session.tries >= settings.block_tries:
             return False
-        elif session.tries % settings.size_tries == 0:
+        if session.tries % settings.size_tries == 0:
             # Perhaps so large a frame never gets through.
             self._ask_less(max(self._largest, self._most // 2))
         self.ask_again()
         return True
 
     def rejoined(self):
-        """The link was away: the answer is lost, and what else was to come of a page."""
-        page = self._page
-        if page is not None and not page.heard:
-            page.close()
-        self.page_ended()
+        """The link was away: the answer is lost."""
         self.ask_again()
-
-    def page_ended(self):
-        """No more of the page that was asked for will come. True if something of it did: then the holes are
-        asked for. A page of which nothing came is one only if the server has sent others before."""
-        page = self._page
-        if page is None or page.end == 0:
-            return False
-        if page.heard:
-            page.heard = False
-            return True
-        if not self._paged:
-            self.refuse_pages()
-        return False
-
-    def refuse_pages(self):
-        """The server has no pages: block requests from now on, until the next reset."""
-        self.pages = False
-        self._forget_page()
 
     def written(self, offset, limit):
         """The bytes are on their way to flash; go on at ``offset``."""
@@ -188,24 +144,16 @@ class Download:
             self._limit = limit
             session.waiting = BLOCK
             return
-        page = self._page
-        session.tries = 0
+        self._got_on()
+        self.ask_at(offset, limit)
+
+    def _got_on(self):
+        """New bytes are on their way to flash."""
+        self._session.tries = 0
         self._backed_off = 0
         if self._owed is not None:
             self._proven_at = -1
             self._demand(self._owed)
-        if page is not None and self.offset < offset < page.end:
-            length = page.take(offset)
-            if length or session.outstanding == PAGE:
-                # There already, or on its way.
-                self.offset = offset
-                self._limit = limit
-                put32(session.offset, 0, offset)
-                self._asked = min(self._most, page.end - offset)
-                if length:
-                    self._hand_out(page.data, offset - page.start, length)
-                return
-        self.ask_at(offset, limit)
 
     def go_on(self, proof=None):
         """Back to the next byte needed. proof: (file offset, bytes) that the server has to show first; action
@@ -229,11 +177,7 @@ class Download:
         end = at + ota.BLOCK_REQUEST_LENGTH
         self.since_block = 0
         if kind == PAGE:
-            size = min(settings.page_size, self._limit, self.size - self.offset)
-            self._page.open(self.offset, self.offset + size)
-            put16(out, end, size)
-            put16(out, end + 2, self._spacing())
-            end = at + ota.PAGE_REQUEST_LENGTH
+            end = self._put_page(out, end)  # type: ignore[attr-defined]  # a PagedDownload asks so
         if settings.request_node_address:
             out[at] |= ota.BLOCK_REQUEST_NODE_PRESENT
             for i in range(8):
@@ -289,10 +233,6 @@ class Download:
             return zcl.ABORT
         if end - at < ota.WAIT_LENGTH:
             return zcl.MALFORMED_COMMAND
-        if session.outstanding == PAGE and not self._page.heard:
-            # It knows the command; the page is asked for again.
-            self._paged = True
-            self._forget_page()
         self.minimum_block_period = _wait_period(buf, at, end)
         self.quiet = _wait_milliseconds(buf, at, self._session.settings)
         # To be told to wait is progress, not an error.
@@ -303,43 +243,27 @@ class Download:
     # Inside
 
     def _take(self, buf, at, end):
-        """Take the block in buf[at:end] if it is the next one; keep it if it is a later one of the page."""
+        """Take the block in buf[at:end] if it is the next one."""
         session = self._session
-        if not _is_block(buf, at, end, session.image):
+        if not is_block(buf, at, end, session.image) or not is_at(buf, at, session.offset):
             return False
         size = buf[at + ota.BLOCK_SIZE_AT]
-        if _is_at(buf, at, session.offset):
-            if size > self._asked:
-                return False
-            if self._proof:
-                self._compare(buf, at + ota.BLOCK_DATA_AT, size)
-                return True
-            if session.outstanding == PAGE:
-                self._of_page(self.offset + size)
-            else:
-                self._learn(size)
-                session.rest(FOREVER)
-            self._hand_out(buf, at + ota.BLOCK_DATA_AT, size)
-            self.steady = size == self._most == self._asked and self._may_be_steady()
+        if size > self._asked:
+            return False
+        if self._proof:
+            self._compare(buf, at + ota.BLOCK_DATA_AT, size)
             return True
-        page = self._page
-        # A slot has less than 16 MiB: a larger offset belongs to nothing, and may be a big integer.
-        if page is None or page.end == 0 or buf[at + ota.BLOCK_OFFSET_AT + 3] or size > self._most:
-            return False
-        place = u16(buf, at + ota.BLOCK_OFFSET_AT) | buf[at + ota.BLOCK_OFFSET_AT + 2] << 16
-        if place <= self.offset or not page.keep(place, buf, at + ota.BLOCK_DATA_AT, size):
-            return False
-        if session.outstanding == PAGE and self._of_page(place + size):
-            self.page_ended()
-            self.ask_again()
+        self._answered(size)
+        self._hand_out(buf, at + ota.BLOCK_DATA_AT, size)
+        self.steady = size == self._most == self._asked and self._may_be_steady()
         return True
 
     def _may_be_steady(self):
-        """No pages, no retry, no pace to obey, no proof due; and an offset has three bytes."""
+        """No retry, no pace to obey, no proof due; and an offset has three bytes."""
         session = self._session
         undisturbed = session.tries == 0 and self._backed_off == 0
         unhurried = self.minimum_block_period == 0 and self.quiet <= 0
-        plain = self._page is None and self._owed is None and self.size >> 24 == 0
+        plain = self._owed is None and self.size >> 24 == 0
         return plain and undisturbed and unhurried
 
     def _compare(self, buf, at, size):
@@ -360,18 +284,6 @@ class Download:
             self._proven_at = self.offset
         self.ask_again()
 
-    def _of_page(self, end):
-        """A block of the page came. True if it ends where the page ends; else the server goes on."""
-        session = self._session
-        page = self._page
-        page.heard = True
-        self._paged = True
-        self.since_block = 0
-        if end == page.end:
-            return True
-        session.due = session.settings.response_timeouts[0] + self._spacing()
-        return False
-
     def _hand_out(self, data, at, length):
         self.data = data
         self.data_at = at
@@ -380,29 +292,25 @@ class Download:
             self._largest = length
         self._session.actions |= WRITE
 
-    def _learn(self, size):
-        """A server that sends less than it is asked for, and always as much, is asked for that."""
-        if size >= self._session.data_size:
+    def _answered(self, size):
+        """The request was answered. A server that sends less than it is asked for, and always as much, is
+        asked for that."""
+        session = self._session
+        session.rest(FOREVER)
+        if size >= session.data_size:
             self._caps = 0
             return
         self._caps = self._caps + 1 if size == self._capped else 1
         self._capped = size
-        if self._caps >= self._session.settings.size_tries:
+        if self._caps >= session.settings.size_tries:
             self._ask_less(size)
 
     def _ask_less(self, size):
         self._caps = 0
         self._most = min(self._most, max(size, self._session.settings.least_data_size))
 
-    def _spacing(self):
-        return min(max(self._session.settings.response_spacing, self.minimum_block_period), ota.MAX_SPACING)
 
-    def _forget_page(self):
-        if self._page is not None:
-            self._page.close()
-
-
-def _is_block(buf, at, end, image):
+def is_block(buf, at, end, image):
     """True if buf[at:end] is a whole SUCCESS response with bytes of ``image``.
 
     Another image, no bytes at all (herdsman sends those for ever when it is asked past the end), or fewer
@@ -419,7 +327,7 @@ def _is_block(buf, at, end, image):
     return True
 
 
-def _is_at(buf, at, offset):
+def is_at(buf, at, offset):
     """True if the block's offset is ``offset``, as on the air."""
     for i in range(4):
         if buf[at + ota.BLOCK_OFFSET_AT + i] != offset[i]:

@@ -64,7 +64,13 @@ class UpgradeClient(Session):
         self.unicast = False
         self.space = 0
         self.offer = None
-        self.download = Download(self)
+        if settings.page_size:
+            # A board without pages does not pay for the code, nor for the buffer.
+            from firmware_agent.protocol.paged_download import PagedDownload
+
+            self.download: Download = PagedDownload(self)
+        else:
+            self.download = Download(self)
         self.end = None
         self.due = random(settings.first_query) + 1
         self.tsn = random(256)
@@ -262,7 +268,7 @@ class UpgradeClient(Session):
         elif command == ota.IMAGE_BLOCK_REQUEST and self.outstanding == BLOCK and status != zcl.SUCCESS:
             self._stop(states.ABORTED)
         elif command == ota.IMAGE_PAGE_REQUEST and self.outstanding == PAGE and status != zcl.SUCCESS:
-            self.download.refuse_pages()
+            self.download.refuse_pages()  # type: ignore[attr-defined]  # a PagedDownload asked
             self.download.ask_again()
         elif command == ota.QUERY_NEXT_IMAGE_REQUEST and self.outstanding == QUERY and status != zcl.SUCCESS:
             self.decline()

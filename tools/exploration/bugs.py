@@ -28,7 +28,7 @@ _WALKS: dict[str, tuple[dict[str, object], int]] = {
 _LOST = (
     # name, path, line, instead, configuration
     ("a query while a request is out", _SESSION, "self.outstanding != NONE or not states.allows", "not states.allows"),
-    ("a wish is forgotten by a block", _DOWNLOAD, "            session.repeat(self._kind)\n        session.grant()", "            session.repeat(self._kind)"),
+    ("a wish is forgotten by a block", _DOWNLOAD, "            session.repeat(BLOCK)\n        session.grant()", "            session.repeat(BLOCK)"),
     ("no deadline after giving up", _CLIENT, "self.rest(self.download.next_back_off())", "self.rest(FOREVER)"),
     ("an offset that was not asked for", _DOWNLOAD, "if buf[at + ota.BLOCK_OFFSET_AT + i] != offset[i]:", "if False:"),
     ("another image's block", _DOWNLOAD, "if buf[at + ota.BLOCK_IDENTITY_AT + i] != image[i]:", "if False:"),
@@ -60,9 +60,9 @@ _LOST = (
     ("the server activates where only an event outside may", _END, "        if session.settings.upgrade_activation_policy:\n", "        if False:\n", OUTSIDE),
     ("the word of another file is not told", _CLIENT, "        self.status = zcl.REQUIRE_MORE_IMAGE\n", ""),
     ("pace outlives its download", _DOWNLOAD, "        self.minimum_block_period = self._session.settings.minimum_block_period\n        self.quiet = 0\n        self._backed_off = 0\n\n    def next", "        self.quiet = 0\n        self._backed_off = 0\n\n    def next"),
-    ("a state without a way out", _STATES, '0     .     .     .     .     ."  # REPORTING', '5     .     .     .     .     ."  # REPORTING'),
-    ("an entry is missing", _STATES, '8     .     ."  # ACTIVATING', '.     .     ."  # ACTIVATING'),
-    ("an entry that nothing takes", _STATES, '.     5"  # VERIFYING', '0     5"  # VERIFYING'),
+    ("a state without a way out", _STATES, '0 . . . . ."  # REPORTING', '5 . . . . ."  # REPORTING'),
+    ("an entry is missing", _STATES, '8 . ."  # ACTIVATING', '. . ."  # ACTIVATING'),
+    ("an entry that nothing takes", _STATES, '. 5"  # VERIFYING', '0 5"  # VERIFYING'),
     ("a Notify does not end a file's fetch", _SESSION, "        if self.base == FILE:\n            self.file.over()\n", "", SPECIFIC),
     ("an offer of firmware for a file", _QUERY, " or specific != (client.base == FILE)", "", SPECIFIC),
     ("a file for the slot", _CLIENT, "if self.base == FILE and self.actions & WRITE:", "if False:", SPECIFIC),

@@ -34,6 +34,7 @@ _IGNORED |= {
     "unicast",
     "_backed_off",
     "Download.data",
+    "PagedDownload.data",
 }
 
 # KeptSearch's, where there is one.
