@@ -26,7 +26,6 @@ _BLOCK_EVENT_PERIOD = 1000  # ms between block events
 _TIDY_PERIOD = 1000  # ms that code which is wanted now and then may stay loaded
 _BRISK = 20  # ms that timers may be behind when the next block is asked for
 _POSTPONE_LIMIT = 24 * 3600 * 1000  # ms the application may keep its firmware after activation was allowed
-_MAX_FRAME = 128
 # ms: nothing is timed for longer, so nothing is counted for longer. From 2**30 on, the twelfth day, an
 # integer is an object on 32-bit ports: each block would allocate.
 _LONGEST = 24 * 3600 * 1000
@@ -64,8 +63,8 @@ class Updater:
             self.endpoint.capability = zdo.SLEEPY
         self.work = 0
         self._first = kept is None
-        self._frame = bytearray(_MAX_FRAME)
-        self._wire = bytearray(encoded_limit(_MAX_FRAME))
+        self._frame = self.endpoint.reply  # which is on its way before anything else is written
+        self._wire = bytearray(encoded_limit(len(self._frame)))
         self._file = None  # an UpgradeFile until the header is known
         self._ticks_ms = board.clock.ticks_ms
         self._ticks_diff = board.clock.ticks_diff
