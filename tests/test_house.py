@@ -83,6 +83,15 @@ def test_fixed_code_imports_only_fixed_code(name):
         assert path_of(module) in layout.fixed_files(), f"{name} imports {module}, which a download replaces"
 
 
+@pytest.mark.parametrize("name", sources("firmware_agent/trust/*.py", "firmware_agent/store/*.py"))
+def test_fixed_code_that_comes_and_goes_takes_nothing_from_the_interpreter(name):
+    """It is loaded while a payload's directory is searched first, where a module of any name may stand. What
+    it needs its package has taken, at boot."""
+    for module in imported(name):
+        stays = name.endswith("__init__.py")
+        assert stays or package_of(module) in ("firmware_agent", "hal"), f"{name} imports {module}"
+
+
 @pytest.mark.parametrize("name", layout.device_files())
 def test_device_code_imports_no_tools_and_no_tests(name):
     for module in imported(name):

@@ -59,7 +59,8 @@ print(manifest.payload_length)
 """
 # What boot has imported is there; then as boards/common/start.py does it.
 _IMPORT = """
-import boards.common.start, boards.qemu_mps2.board, firmware_agent, hal
+import boards.common.booting, boards.common.start, boards.common.store, boards.qemu_mps2.board
+import firmware_agent, hal
 rom = vfs.VfsRom(uctypes.bytearray_at({address}, {size}))
 class NotInMemory:
     def mount(self, readonly, mkfs):

@@ -14,6 +14,7 @@ from hal.modules import forget
 _MICROPYTHON = sys.implementation.name == "micropython"
 BOOT_ONLY = (
     "boards.common.booting",
+    "boards.common.store",
     "boards.common.verifier",
     "firmware_agent.boot",
     "firmware_agent.store.checks",

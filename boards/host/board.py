@@ -13,9 +13,8 @@ import sys
 import time
 
 from boards.common import flash_map as fm
-from boards.common import verifier
 from boards.common.parts import Display, Identity, UtcClock
-from boards.common.store import open_settings, open_store
+from boards.common.verifier import PYTHON
 from hal.sim.nor_flash import NorFlash
 
 MICROPYTHON = sys.implementation.name == "micropython"
@@ -122,13 +121,16 @@ class Board:
         self.max_data_size = runtime["max_data_size"]
         self.client_settings = runtime["client_settings"]
         self.identity = Identity(device)
-        self.verifier = device.get("verifier", verifier.PYTHON)
+        self.verifier = device.get("verifier", PYTHON)
         self.clock = _Clock()
         self.utc_clock = UtcClock(self._registers)
         self.watchdog = _Watchdog(self._registers)
         self.link = _Link(self._registers)
         self.display = Display(_memory(runtime["screen"], fm.SCREEN_SIZE))
         flash = _CountedFlash(self.flash_memory, self._registers)
+        # It would keep all of the store's code when that is let go of.
+        from boards.common.store import open_settings, open_store
+
         self.store = open_store(
             flash, self.flash_memory, device, hook=self.watchdog.feed, utc=self.utc_clock.utc
         )

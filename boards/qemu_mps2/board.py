@@ -16,12 +16,12 @@ import mps2  # type: ignore[import-not-found]
 import uctypes
 import vfs
 
-from boards.common import console, verifier
 from boards.common import flash_map as fm
 from boards.common.parts import Display, Identity, UtcClock
-from boards.common.store import open_settings, open_store
+from boards.common.verifier import PYTHON
 from boards.qemu_mps2 import memory_map as mm
 from firmware_agent import handover
+from hal.modules import forget
 
 _HAN = 1  # UART
 _CAUSES = {
@@ -99,7 +99,7 @@ class Board:
         self.client_settings = facts["client_settings"]
         random.seed(facts["entropy"] ^ time.ticks_us())
         self.identity = Identity(device)
-        self.verifier = device.get("verifier", verifier.PYTHON)
+        self.verifier = device.get("verifier", PYTHON)
         _mount_factory_rom()
         self.clock = time
         self.utc_clock = UtcClock(registers)
@@ -113,6 +113,9 @@ class Board:
             fm.WRITE_SIZE,
             mm.PSRAM + mm.WORLD + fm.REG_ERASES,
         )
+        # It would keep all of the store's code when that is let go of.
+        from boards.common.store import open_settings, open_store
+
         self.store = open_store(flash, flash, device, hook=self.watchdog.feed, utc=self.utc_clock.utc)
         self.settings = open_settings(flash)
 
@@ -123,7 +126,11 @@ class Board:
         sys.stdout.write(json.dumps(line) + "\n")
 
     def _typed(self, character):
+        from boards.common import console
+
         console.answer(character, self)
+        del console
+        forget("boards.common.console")
 
     def random(self, n):
         """A number from 0 to n - 1."""
