@@ -42,13 +42,14 @@ class Agent:
 
     def __init__(self, board, handover, application):
         self.board = board
-        self.store = handover.store
+        self.store = handover.store  # None at rest
+        self._handover = handover
         self.application = application
         # Without a slot that runs every version is newer, and there is no day to lose.
         board.identity.file_version = handover.manifest.file_version if handover.manifest else 0
         if handover.manifest is not None:
             board.identity.image_stamp = int.from_bytes(handover.manifest.digest[:4], "little")
-        self.device = Device(board, board.identity.file_version, self.store)
+        self.device = Device(board, board.identity.file_version, handover)
         self.trial = None
         if handover.trial:
             # Every other boot does without it.
@@ -56,6 +57,8 @@ class Agent:
 
             self.trial = Trial(board, self.store, application, handover.slot)
         self.store.hook = self.breathe
+        board.store = None  # from now on it is the handover's
+        board.handover = handover
         self.updater = None
         self.offer = None
         self.joined = False
@@ -137,8 +140,12 @@ class Agent:
             self._poll_parent()
         if self.trial:
             self._try()
-        elif self._since_boot >= _STEADY:
+        elif self.store is not None and self._since_boot >= _STEADY:
             self.store.steady()
+        if self.store is None and self._handover.store is not None:
+            # Also after somebody else had a short use for it.
+            self._handover.rest()
+            forget("firmware_agent.store")
         return self._until_next()
 
     def _until_next(self):
@@ -169,6 +176,7 @@ class Agent:
         try:
             from firmware_agent.updater import Updater
 
+            self.store = self._handover.reopen()
             self.updater = Updater(self, self._kept)
         except MemoryError:
             _forget()
@@ -243,7 +251,13 @@ class Agent:
         if self._since_heard >= _REST and client.due >= _REST and not device.wanted_file:
             if updater.idle and updater.endpoint.search is None and self.trial is None:
                 del updater, client
-                self._unload()
+                self._rest()
+
+    def _rest(self):
+        """Nothing is to be done for long: what is on flash is enough to go on from."""
+        self._unload()
+        if not self.store.downloading and not self.store.candidate:
+            self.store = None
 
     def _try(self):
         """The trial's part: it is confirmed at a moment when nothing is asked for, since that checks a

@@ -14,7 +14,7 @@ class Device:
     """display: the board's display; settings: an AppSettings, load(schema) and save(schema, data);
     file_version: of the running image; eui64: 8 bytes."""
 
-    def __init__(self, board, file_version, store):
+    def __init__(self, board, file_version, handover):
         self.display = board.display
         self.settings = board.settings
         self.file_version = file_version
@@ -24,7 +24,7 @@ class Device:
         self._takers = []
         self._next_file = 0
         self._board = board
-        self._store = store
+        self._handover = handover
         self._seconds = 0  # and milliseconds since then: both stay small integers on 32-bit ports
         self._milliseconds = 0
         self._callbacks = []
@@ -45,11 +45,12 @@ class Device:
         for activation. Returns what comes of it, activateImageResponseCode; None if it is not of who may give
         it, and without a command.
         """
-        if command is None and not self._store.needs_authorisation:
+        store = self._handover.reopen()
+        if command is None and not store.needs_authorisation:
             self.activation = True
             return None
         try:
-            outcome = self._store.authorise(command or b"")
+            outcome = store.authorise(command or b"")
         except Rejected as refusal:
             fields = {"reason": reject.name(refusal.number), "number": refusal.number, "text": refusal.detail}
             self._board.emit("unauthorised", fields)

@@ -4,7 +4,6 @@ It changes nothing and stops nothing, so it may be asked at any time, also in th
 """
 
 from firmware_agent.handover import SLOT_NAMES
-from firmware_agent.store import state as states
 
 _QUESTION = "?"
 
@@ -12,15 +11,18 @@ _QUESTION = "?"
 def answer(typed, board):
     """``typed``: one character from the console."""
     if typed == _QUESTION:
-        board.emit("status", describe(board.store, board.identity.file_version))
+        store = board.handover.reopen()
+        board.emit("status", describe(store, board.identity.file_version))
 
 
 def describe(store, file_version):
     """What the store says of both slots and of a download, as the event's fields."""
+    from firmware_agent.store.state import STATE_NAMES
+
     state = store.state
     slots = {}
     for slot in range(2):
-        slots[SLOT_NAMES[slot]] = states.STATE_NAMES[store.slot_state(slot)]
+        slots[SLOT_NAMES[slot]] = STATE_NAMES[store.slot_state(slot)]
     fields = {
         "runs": SLOT_NAMES[store.running] if store.running >= 0 else None,
         "file_version": "0x%08x" % file_version,

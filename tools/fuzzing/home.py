@@ -5,6 +5,7 @@ from functools import cache
 
 from firmware_agent import boot
 from firmware_agent.agent import Agent
+from firmware_agent.handover import Handover
 from firmware_agent.protocol import states
 from firmware_agent.protocol.upgrade_client import UpgradeClient
 from firmware_agent.store.firmware_store import FirmwareStore
@@ -53,17 +54,20 @@ class WatchedFlash(NorFlash):
 
     def __init__(self, memory: bytearray):
         super().__init__(memory, GEOMETRY.erase_size, GEOMETRY.write_size)
-        self.store: FirmwareStore | None = None
+        self.handover: Handover | None = None
         self.writes = 0  # in a slot
 
     def _look(self, start: int) -> None:
-        if self.store is None or start < GEOMETRY.journal_units * GEOMETRY.erase_size:
+        if self.handover is None or start < GEOMETRY.journal_units * GEOMETRY.erase_size:
             return
+        store = self.handover.store
+        if store is None:
+            raise Broken(f"a write at {start} at rest")
         self.writes += 1
-        slot = GEOMETRY.slot(self.store.secondary)
+        slot = GEOMETRY.slot(store.secondary)
         if not slot.start <= start < slot.stop:
             raise Broken(f"a write at {start}, outside the slot for the download")
-        if self.store.manifest is None:
+        if store.manifest is None:
             raise Broken(f"a write at {start} before the image was accepted")
 
     def _erase(self, block: int) -> None:
@@ -170,13 +174,13 @@ class Home:
         for first in (part, part + GEOMETRY.slot_units):
             slots.append(FlashArea(self.flash, first, GEOMETRY.slot_units, write_size))
         journal = FlashArea(self.flash, 0, part, write_size)
-        self.store = FirmwareStore(journal, slots, device_rules(GEOMETRY))
-        if not self.store.load():
+        store = FirmwareStore(journal, slots, device_rules(GEOMETRY))
+        if not store.load():
             raise Broken("the store does not load")
-        handover = boot.boot(self.store, cause)
+        handover = boot.boot(store, cause)
         self.version = handover.manifest.file_version
         self.trial = handover.trial
-        self.flash.store = self.store
+        self.handover = self.flash.handover = handover
         self.board = Board(self._settings, self._data_size)
         self.agent = Agent(self.board, handover, world.Application(world.WORKS, self.hub))
         self._bounded = _weight(self.agent, set()) + _LIMIT
@@ -228,6 +232,11 @@ class Home:
         updater = self.agent.updater
         assert updater is not None
         return updater.client
+
+    @property
+    def store(self) -> FirmwareStore:
+        """The agent's; if that is at rest, it is opened."""
+        return self.handover.reopen()
 
     def check(self) -> None:
         """What must hold after anything."""

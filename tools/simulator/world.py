@@ -183,6 +183,7 @@ class _Agent(Agent):
         self.sent: list[bytes] = []
         self.inbox: list[bytes] = []
         super().__init__(*arguments)
+        self.last_store = self.store
 
     def _read_link(self) -> None:
         while self.inbox:
@@ -191,6 +192,13 @@ class _Agent(Agent):
 
     def transmit(self, length: int, contents: bytearray, wire: bytearray) -> None:
         self.sent.append(bytes(contents[:length]))
+
+    def poll(self) -> int:
+        try:
+            return super().poll()
+        finally:
+            # At rest it lets go of the store, and makes another one later.
+            self.last_store = self._handover.store or self.last_store
 
     @property
     def quiet(self) -> bool:
@@ -264,8 +272,9 @@ def live(
     except PowerLoss:
         life.end = boot.POWER_ON
     finally:
-        life.counter = store.state.security_counter
-        life.trusted = _trusted(store)
+        life.state = agent.last_store.state
+        life.counter = agent.last_store.state.security_counter
+        life.trusted = _trusted(agent.last_store)
     return life
 
 
