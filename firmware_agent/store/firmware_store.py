@@ -232,7 +232,9 @@ class FirmwareStore:
     def until_boundary(self, file_offset):
         """Bytes from ``file_offset`` on that may be asked for at once: not further ahead of what is on record
         than an erase unit, so that no cut has more than that fetched twice."""
-        return self._image.boundary - file_offset
+        # Before the image's start is known: what lies in front of its head's end wherever that is.
+        boundary = self._image.boundary
+        return boundary - file_offset if boundary else HEAD_LIMIT
 
     def write(self, data, start, length):
         """Take the next ``length`` bytes of the Manufacturer Image from data[start:].

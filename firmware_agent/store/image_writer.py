@@ -23,15 +23,13 @@ COMPLETE = 1  # that was the last byte: verify next
 RESTART = 2  # not the image that was accepted under this identity before: start at the file's first byte
 ADMIT = 3  # all of the head is here, and nothing of it written: have it judged before the next byte
 
-_FAR = 1 << 24  # beyond every file
-
 
 class ImageWriter:
     """One image at a time; close() before the next.
 
     image_offset, image_length: where the image starts in the upgrade file, and its bytes; 0 while
     not known.
-    boundary: file offset that no block may cross yet; far away while the image is not known.
+    boundary: file offset that no block may cross yet; 0 while the image is not known.
     head: the image's first ``position`` bytes while it is not admitted; else None.
     """
 
@@ -48,7 +46,7 @@ class ImageWriter:
         self._due = 0  # the image's byte behind which progress is journalled next; 0: put a page back first
         self.image_offset = 0
         self.image_length = 0
-        self.boundary = _FAR
+        self.boundary = 0
 
     def describe(self, image_offset, image_length):
         """Where the image is in its file: from now on write() can take it."""
