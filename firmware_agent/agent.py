@@ -78,6 +78,7 @@ class Agent:
         # Only a sleepy end device's link has it: its parent keeps frames until it asks.
         self._poll_parent = getattr(board.link, "poll", None)
         self._poll_period = 0
+        self._uncounted = 0  # ms that the next three do not know of yet
         self._since_poll = 0
         self._since_boot = 0
         self._since_heard = 0
@@ -103,18 +104,28 @@ class Agent:
         self._feed_watchdog()
         if elapsed:
             self.owed += elapsed
-            self._pause -= min(elapsed, self._pause)
-            if self._since_boot < _LONGEST:
-                self._since_boot += elapsed
-            if self._since_poll < _LONGEST:
-                self._since_poll += elapsed
-            if self._since_heard < _LONGEST:
-                self._since_heard += elapsed
+            self._uncounted += elapsed
             self.device.elapsed(elapsed)
+
+    def _count(self):
+        """Bring the clocks to now that a block does not need."""
+        elapsed = self._uncounted
+        self._uncounted = 0
+        self._pause -= min(elapsed, self._pause)
+        if self._since_boot < _LONGEST:
+            self._since_boot += elapsed
+        if self._since_poll < _LONGEST:
+            self._since_poll += elapsed
+        if self._since_heard < _LONGEST:
+            self._since_heard += elapsed
+        if self.updater is not None:
+            self.updater.count(elapsed)
 
     def poll(self):
         """Run every due step once; never sleeps."""
         self.breathe()
+        if self._uncounted:
+            self._count()
         joined = self.board.link.joined
         if joined != self.joined:
             self.joined = joined

@@ -119,13 +119,16 @@ class Updater:
         if elapsed == 0:
             return
         agent.owed = 0
+        self.client.handle_elapsed(elapsed)
+
+    def count(self, elapsed):
+        """Time went by for what a block does not need, and a step does."""
         if self._since_block < _LONGEST:
             self._since_block += elapsed
         if self._since_tidy < _LONGEST:
             self._since_tidy += elapsed
         if self.client.state == states.ACTIVATING:
             self._postponed += elapsed
-        self.client.handle_elapsed(elapsed)
 
     def announce(self):
         """Tell the network that the device is there. False if the heap has no room for that now."""
