@@ -14,6 +14,7 @@ anyhow. Code that runs in place is loaded in milliseconds, and no flash is writt
 from firmware_agent import reject
 from firmware_agent.application import Device
 from firmware_agent.reject import Rejected
+from hal import byte_loops
 from hal.flash import FlashError
 from hal.link import FrameReceiver, encode
 from hal.modules import forget
@@ -23,10 +24,17 @@ _STEADY = 10 * 60 * 1000  # ms after which a boot was no crash loop
 # ms: nothing is timed for longer, so nothing is counted for longer. From 2**30 on, the twelfth day, an
 # integer is an object on 32-bit ports: each block would allocate.
 _LONGEST = 24 * 3600 * 1000
+# Bytes that are taken from the link at once: of the first that come, and then.
+_LITTLE = 16
+_MUCH = 256
 _REST = 10 * 1000  # ms without a frame, a request or a wish, after which the updater is unloaded
 _FULL = 1000  # ms to the next try where the heap had no room for it
+# firmware_agent.updater's work.
+_RESUME = 1
+_START = 2
+_ADMIT = 3
+_VERIFY = 4
 # A frame's first bytes (firmware_agent.protocol.aps_frame), all that is looked at while it is not loaded.
-_RESUME, _START, _ADMIT, _VERIFY = 1, 2, 3, 4  # firmware_agent.updater's work
 _KIND_AT = 1
 _DESTINATION_AT = 4
 _FRAME_HEADER = 12
@@ -69,8 +77,8 @@ class Agent:
         self._done = None  # (work, its result, its refusal): what the store did meanwhile
         self._due = 0  # ms until it is wanted for a timer of its own
         self._rejoined = False  # the link came back, and it does not know
-        self._receiver = FrameReceiver()
-        self._input = bytearray(256)
+        self._receiver = None  # while nothing comes and nothing goes
+        self._input = bytearray(_LITTLE)
         self._ticks_ms = board.clock.ticks_ms
         self._ticks_diff = board.clock.ticks_diff
         self._feed_watchdog = board.watchdog.feed
@@ -129,7 +137,7 @@ class Agent:
         joined = self.board.link.joined
         if joined != self.joined:
             self.joined = joined
-            self._receiver.reset()
+            self._receiver = None
             self._rejoined = joined
         if self._owing and not self._pause:
             self._let_store(self._owing)
@@ -153,10 +161,8 @@ class Agent:
             self._try()
         elif self.store is not None and self._since_boot >= _STEADY:
             self.store.steady()
-        if self.store is None and self._handover.store is not None:
-            # Also after somebody else had a short use for it.
-            self._handover.rest()
-            forget("firmware_agent.store")
+        if self.updater is None and self._since_heard >= _REST:
+            self._let_go()
         return self._until_next()
 
     def _until_next(self):
@@ -188,6 +194,7 @@ class Agent:
             from firmware_agent.updater import Updater
 
             self.store = self._handover.reopen()
+            byte_loops.table()
             self.updater = Updater(self, self._kept)
         except MemoryError:
             _forget()
@@ -270,6 +277,16 @@ class Agent:
         if not self.store.downloading and not self.store.candidate:
             self.store = None
 
+    def _let_go(self):
+        """At rest: of what is made again when it is wanted. Others may have had a short use for the store."""
+        if len(self._input) > _LITTLE:
+            self._input = bytearray(_LITTLE)
+        self._receiver = None
+        byte_loops.rest()
+        if self.store is None and self._handover.store is not None:
+            self._handover.rest()
+            forget("firmware_agent.store")
+
     def _try(self):
         """The trial's part: it is confirmed at a moment when nothing is asked for, since that checks a
         signature, and the updater has to go meanwhile."""
@@ -285,14 +302,34 @@ class Agent:
 
     def _read_link(self):
         """Take what the link has, one buffer at a time; the application is served in between."""
+        first = self._input
+        n = self.board.link.read_into(first)
+        if n == 0 or (self._receiver is None and not self._listen()):
+            return
+        self._take(first, n)
+        if first is not self._input:
+            self._take(self._input, self.board.link.read_into(self._input))
+
+    def _take(self, data, n):
         receiver = self._receiver
-        n = self.board.link.read_into(self._input)
         at = 0
         while at < n and self.joined:
-            at = receiver.feed(self._input, at, n)
+            at = receiver.feed(data, at, n)
             if not receiver.ready:
                 break
             self._take_frame(receiver.buffer, receiver.length)
+
+    def _listen(self):
+        """Something comes. False, and it is lost, if the heap has no room for a frame."""
+        self._since_heard = 0
+        try:
+            byte_loops.table()
+            self._receiver = FrameReceiver()
+            self._input = bytearray(_MUCH)
+        except MemoryError:
+            self._wait()
+            return False
+        return True
 
     def _take_frame(self, buf, length):
         """One frame's contents. It is lost if there is no room for who would read it."""
@@ -336,6 +373,7 @@ class Agent:
 
 def _forget():
     forget("firmware_agent.updater")
+    forget("firmware_agent.events")
     forget("firmware_agent.protocol")
 
 

@@ -36,6 +36,20 @@ def _fcs_table():
 FCS_TABLE = _fcs_table()
 
 
+def table():
+    """FCS_TABLE, made anew if it is gone."""
+    global FCS_TABLE
+    if FCS_TABLE is None:
+        FCS_TABLE = _fcs_table()
+    return FCS_TABLE
+
+
+def rest():
+    """Let go of FCS_TABLE: it is half a kilobyte, and wanted only while frames come or go."""
+    global FCS_TABLE
+    FCS_TABLE = None
+
+
 def take(start, end, data, buffer, registers, table):
     """Unstuff data[start:end] into ``buffer``, up to and with the flag that ends a frame; returns the first
     index not taken (RFC 1662). Flags before the frame's first byte are passed over.

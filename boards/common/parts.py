@@ -12,8 +12,6 @@ class Display:
     def __init__(self, screen):
         self._screen = screen
         self._lines = [" " * self.columns] * self.rows
-        # Once for all: after weeks of running the heap has no room in one piece for a new one each second.
-        self._frame = bytearray(fm.SCREEN_SIZE)
         self.show()
 
     def write(self, row, text):
@@ -21,21 +19,20 @@ class Display:
         self._lines[row] = text[: self.columns] + " " * (self.columns - len(text))
 
     def show(self):
-        """Put the frame on the screen: UTF-8 lines, then blanks to the screen's size."""
-        frame = self._frame
-        size = len(frame)
+        """Put the frame on the screen, a line after the other: UTF-8, then blanks to the screen's size."""
+        screen = self._screen
+        size = fm.SCREEN_SIZE
         at = 0
         for line in self._lines:
             data = line.encode()
             if at + len(data) >= size:
                 break
-            frame[at : at + len(data)] = data
+            screen[at : at + len(data)] = data
             at += len(data)
-            frame[at] = 10
+            screen[at] = 10
             at += 1
         for i in range(at, size):
-            frame[i] = 32
-        self._screen[:size] = frame
+            screen[i] = 32
 
 
 class UtcClock:

@@ -63,6 +63,7 @@ def _run_payload(board, handover):
         return
     import vfs
 
+    forget(__name__)  # it has done its part
     manifest = handover.manifest
     area = handover.store.slots[handover.slot]
     payload = area.view(manifest.head_length, manifest.payload_length)

@@ -2,7 +2,7 @@
 
 from boards.common import flash_map as fm
 from firmware_agent.store.app_settings import AppSettings
-from firmware_agent.store.facts import NO_ANCHORS, Device
+from firmware_agent.store.facts import Device, no_anchors
 from firmware_agent.store.firmware_store import FirmwareStore
 from hal.flash import FlashArea
 
@@ -32,7 +32,7 @@ def open_store(flash, mapped, device, anchors=None, hook=None, utc=None):
         bytes.fromhex(device["class_id"]),
         0,
         slots[0].size,
-        NO_ANCHORS if anchors is None else anchors,
+        no_anchors() if anchors is None else anchors,
         bytes.fromhex(device["eui64"]),
         BUILT_FOR_TEST,
     )

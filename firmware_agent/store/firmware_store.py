@@ -79,6 +79,7 @@ class FirmwareStore:
         self._close()
         slots = self.slots
         self.slots = ()
+        self.device.anchors = None  # they come back with load()
         return self._journal.retire(), slots, self.device, self.hook, self.utc
 
     def format(self, security_counter):

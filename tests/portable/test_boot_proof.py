@@ -4,7 +4,7 @@ import sys
 
 from firmware_agent import boot, reject
 from firmware_agent.store import state as states
-from firmware_agent.store.facts import NO_ANCHORS
+from firmware_agent.store.facts import no_anchors
 from firmware_agent.store.firmware_store import COMPLETE
 from tests.portable.bench import Bench, raises, refusal
 from tests.portable.boot_device import on_trial, spoil
@@ -45,7 +45,7 @@ def test_nothing_boots_without_proof():
 
 def test_a_device_without_its_trust_anchor_does_not_boot():
     bench = Bench()
-    bench.store.device.anchors = NO_ANCHORS
+    bench.store.device.anchors = no_anchors()
     bench.at_factory()
     assert raises(boot.NothingBoots, bench.power_on).reasons == [reject.NO_TRUST_ANCHOR, 0]
 

@@ -112,6 +112,7 @@ def downloading(board, flash):
     store.manifest = Running
     agent = Agent(board, Handover(store, 0, Running, "power-on"), Application())
     agent._load()
+    agent._listen()
     client = agent.updater.client
     client.restore(0x1234, 0x0084, VERSION)
     client.start_download(IMAGE_OFFSET, store.until_boundary(IMAGE_OFFSET), state.file_size)
@@ -249,6 +250,7 @@ def test_20000_blocks_of_whole_files_from_the_header_on():
     handover = device.power_on()
     agent, store = Agent(board, handover, Application()), device.store
     agent._load()
+    agent._listen()
     acceptance = Acceptance(board, store)
     # The head's last block is a short one, and the file's.
     blocks = len(file) // STEP + 1

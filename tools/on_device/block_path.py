@@ -167,6 +167,7 @@ class Path:
         self.board = Board(size)
         agent = self.agent = Agent(self.board, Handover(store, 0, _Manifest, "power-on"), _Application())
         agent._load()
+        agent._listen()
         updater = self.updater = agent.updater
         assert updater is not None
         updater.client.restore(0x1234, 0x0084, VERSION)
