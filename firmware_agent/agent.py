@@ -16,7 +16,6 @@ from firmware_agent.application import Device
 from firmware_agent.reject import Rejected
 from hal import byte_loops
 from hal.flash import FlashError
-from hal.link import FrameReceiver, encode
 from hal.modules import forget
 
 _IDLE_WAIT = 200  # ms: the longest sleep, so that the watchdog is fed and the application is served
@@ -46,6 +45,7 @@ class Agent:
 
     ``updater``: the Updater, None while it is not loaded. ``offer``: what it would like the store to start.
     joined, announced: on the HAN, and the network knows. owed: ms that the updater does not know of yet.
+    since_heard: ms since a frame came that was for this device and made sense.
     """
 
     def __init__(self, board, handover, application):
@@ -77,7 +77,8 @@ class Agent:
         self._done = None  # (work, its result, its refusal): what the store did meanwhile
         self._due = 0  # ms until it is wanted for a timer of its own
         self._rejoined = False  # the link came back, and it does not know
-        self._receiver = None  # while nothing comes and nothing goes
+        self._receiver = None  # nor an encoder, while nothing comes and nothing goes
+        self._encode = None
         self._input = bytearray(_LITTLE)
         self._ticks_ms = board.clock.ticks_ms
         self._ticks_diff = board.clock.ticks_diff
@@ -89,7 +90,7 @@ class Agent:
         self._uncounted = 0  # ms that the next three do not know of yet
         self._since_poll = 0
         self._since_boot = 0
-        self._since_heard = 0
+        self.since_heard = 0
         self._pause = 0  # ms until the next try to load it
         self._last_status = -1
         self._last_progress = -1
@@ -124,8 +125,8 @@ class Agent:
             self._since_boot += elapsed
         if self._since_poll < _LONGEST:
             self._since_poll += elapsed
-        if self._since_heard < _LONGEST:
-            self._since_heard += elapsed
+        if self.since_heard < _LONGEST:
+            self.since_heard += elapsed
         if self.updater is not None:
             self.updater.count(elapsed)
 
@@ -161,7 +162,7 @@ class Agent:
             self._try()
         elif self.store is not None and self._since_boot >= _STEADY:
             self.store.steady()
-        if self.updater is None and self._since_heard >= _REST:
+        if self.updater is None and self.since_heard >= _REST:
             self._let_go()
         return self._until_next()
 
@@ -189,10 +190,12 @@ class Agent:
 
     def _load(self):
         """Load it: it goes on where its predecessor was. None if the heap has no room for it."""
-        self._since_heard = 0
+        self.since_heard = 0
         try:
             from firmware_agent.updater import Updater
+            from hal.link import encode
 
+            self._encode = encode
             self.store = self._handover.reopen()
             byte_loops.table()
             self.updater = Updater(self, self._kept)
@@ -266,7 +269,7 @@ class Agent:
             device.wanted_file = 0
         self._tell_progress()
         self._poll_period = client.poll_period()
-        if self._since_heard >= _REST and client.due >= _REST and not device.wanted_file:
+        if self.since_heard >= _REST and client.due >= _REST and not device.wanted_file:
             if updater.idle and updater.endpoint.search is None and self.trial is None:
                 del updater, client
                 self._rest()
@@ -279,10 +282,11 @@ class Agent:
 
     def _let_go(self):
         """At rest: of what is made again when it is wanted. Others may have had a short use for the store."""
-        if len(self._input) > _LITTLE:
+        if self._encode is not None or self._receiver is not None:
+            self._encode = self._receiver = None
             self._input = bytearray(_LITTLE)
-        self._receiver = None
-        byte_loops.rest()
+            byte_loops.rest()
+            forget("hal.link")
         if self.store is None and self._handover.store is not None:
             self._handover.rest()
             forget("firmware_agent.store")
@@ -321,8 +325,10 @@ class Agent:
 
     def _listen(self):
         """Something comes. False, and it is lost, if the heap has no room for a frame."""
-        self._since_heard = 0
+        self.since_heard = 0
         try:
+            from hal.link import FrameReceiver
+
             byte_loops.table()
             self._receiver = FrameReceiver()
             self._input = bytearray(_MUCH)
@@ -353,13 +359,9 @@ class Agent:
             buf[_DESTINATION_AT] | buf[_DESTINATION_AT + 1] << 8 == self.board.address
         )
 
-    def heard(self):
-        """A frame was for this device and made sense."""
-        self._since_heard = 0
-
     def transmit(self, length, contents, wire):
         """Send contents[:length]; ``wire``: a buffer with room for them as they go out."""
-        self.board.link.write(wire, encode(contents, length, wire))
+        self.board.link.write(wire, self._encode(contents, length, wire))  # type: ignore[misc]  # it is loaded
 
     def _tell_progress(self):
         client = self.updater.client

@@ -166,7 +166,7 @@ class Updater:
         endpoint = self.endpoint
         client = self.client
         if endpoint.handle_frame(buf, length):
-            self._agent.heard()
+            self._agent.since_heard = 0
         if client.actions == ss.WRITE:
             # As _act() does it: nothing else is there to do with nearly every frame.
             client.actions = 0

@@ -14,10 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tools import air, bench_board, keys, romfs
-from tools.demo import images as demo_images
-from tools.demo.images import V1, V2, Images
-from tools.rig.sabotage import GOOD
+from tools import air, bench_board
 
 # As the agent's own events: on the host board, what is printed would go to the link.
 _TELL = """
@@ -78,34 +75,14 @@ def loss_table() -> Table:
     return table
 
 
-def make_images(directory: Path) -> Images:
-    """Two releases of an application that does nothing but tell how much heap is in use."""
-    made = Images(directory)
-    keys.generate(directory)
-    key = keys.load_private(made.private_key)
-    package = directory / "application"
-    package.mkdir()
-    (package / "app.py").write_text(GOOD + _TELL)
-    payload = romfs.build(package)
-    for release, version in ((1, V1), (2, V2)):
-        made.payload(release).write_bytes(payload)
-        made.upgrade_file(release).write_bytes(demo_images.sign(payload, version, key))
-    return made
-
-
 async def heap_table(console: Console) -> Table:
     """Of a whole update on real MicroPython."""
     with tempfile.TemporaryDirectory(prefix="hanota-") as name:
-        made = make_images(Path(name))
-        try:
-            idle, busy = await bench_board.update(made, "host", bench_board.LARGEST)
-        except bench_board.NotDone as reason:
-            raise click.ClickException(f"no update with {bench_board.LARGEST} KiB: {reason}") from None
-        least = await bench_board.smallest_heap(made, "host", console)
+        made = bench_board.make_images(Path(name), False, _TELL)
+        rows = await bench_board.heap_rows(made, "host", console)
     table = Table("heap of 64-bit MicroPython, the agent as .mpy", "value")
-    table.add_row("in use at rest, after a collection", f"{idle[-1]:,} bytes")
-    table.add_row("most in use during an update, after a collection", f"{max(busy):,} bytes")
-    table.add_row("smallest in which an update succeeds", f"{least} KiB")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

@@ -26,13 +26,14 @@ from tools.demo.images import V1, V2, Images
 from tools.errors import Failed
 from tools.hub.images import load_image
 from tools.hub.session import DeviceAway, HubSession
+from tools.rig.sabotage import GOOD
 
 STEP = 4  # KiB between the heaps that are tried
 LARGEST = 128
 _EVENT_S = 60.0
 _UPDATE_S = 180.0
 _SAMPLES = 15  # seconds: the agent rests ten seconds after the last frame
-_TELL = """
+TELL = """
 
 def _start_and_tell(device, start=start):
     start(device)
@@ -50,16 +51,21 @@ start = _start_and_tell
 """
 
 
-def make_images(directory: Path) -> Images:
-    """Two releases of the sample that tell how much heap is in use."""
+def make_images(directory: Path, sample: bool, tell: str = TELL) -> Images:
+    """Two releases that tell how much heap is in use: of the sample, or of an application that does nothing
+    else."""
     made = Images(directory)
     keys.generate(directory)
     key = keys.load_private(made.private_key)
-    sample = directory / demo_images.SAMPLE.name
-    shutil.copytree(demo_images.SAMPLE, sample, ignore=shutil.ignore_patterns("__pycache__"))
-    with (sample / "app.py").open("a") as file:
-        file.write(_TELL)
-    payload = romfs.build(sample)
+    package = directory / "application"
+    if sample:
+        shutil.copytree(demo_images.SAMPLE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        package.mkdir()
+        (package / "app.py").write_text(GOOD)
+    with (package / "app.py").open("a") as file:
+        file.write(tell)
+    payload = romfs.build(package)
     for release, version in ((1, V1), (2, V2)):
         made.payload(release).write_bytes(payload)
         made.upgrade_file(release).write_bytes(demo_images.sign(payload, version, key))
@@ -147,26 +153,39 @@ def agent_size() -> int:
     return len(romfs.write(romfs.compiled_all(sources)))
 
 
+async def heap_rows(made: Images, board: str, console: Console) -> list[tuple[str, str]]:
+    """What an update and the time before it take of the heap."""
+    try:
+        idle, busy = await update(made, board, LARGEST)
+    except NotDone as reason:
+        raise Failed(f"no update on {board} even with a heap of {LARGEST} KiB: {reason}") from None
+    least = await smallest_heap(made, board, console)
+    return [
+        ("heap in use at rest, after a collection", f"{idle[-1]:,} bytes"),
+        ("most in use during an update, after a collection", f"{max(busy):,} bytes"),
+        ("smallest heap in which an update succeeds", f"{least} KiB"),
+    ]
+
+
 async def measure(board: str, console: Console) -> Table:
     """All of it."""
-    with tempfile.TemporaryDirectory(prefix="hanota-") as name:
-        made = make_images(Path(name))
-        try:
-            idle, busy = await update(made, board, LARGEST)
-        except NotDone as reason:
-            raise Failed(f"no update on {board} even with a heap of {LARGEST} KiB: {reason}") from None
-        least = await smallest_heap(made, board, console)
-        payload = made.payload(1).stat().st_size
+    table = Table("figure", "value", title=board)
+    for sample, application in ((True, "sample application"), (False, "application that does nothing")):
+        with tempfile.TemporaryDirectory(prefix="hanota-") as name:
+            made = make_images(Path(name), sample)
+            rows = await heap_rows(made, board, console)
+            payload = made.payload(1).stat().st_size
+        for what, value in rows:
+            table.add_row(f"{application}: {what}", value)
+        if sample:
+            sample_payload = payload
+    table.add_section()
     frozen, whole = frozen_sizes(board)
-    table = Table("figure", "value", title=f"{board}, the sample application")
     for what, value in (
-        ("heap in use at rest, after a collection", f"{idle[-1]:,} bytes"),
-        ("most in use during a download, after a collection", f"{max(busy):,} bytes"),
-        ("smallest heap in which a whole update succeeds", f"{least} KiB"),
         ("frozen modules: boot, store, verify, board", f"{frozen:,} bytes"),
         ("the whole firmware", f"{whole:,} bytes"),
         ("agent's updatable half, in a slot", f"{agent_size():,} bytes"),
-        ("payload: that and the application", f"{payload:,} bytes"),
+        ("payload: that and the sample application", f"{sample_payload:,} bytes"),
     ):
         table.add_row(what, value)
     table.add_section()

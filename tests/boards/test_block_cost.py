@@ -3,7 +3,7 @@
 from tools import bench_block
 
 # Not a goal: what it costs today and a little, so that nobody doubles it unseen. `make bench-board` prints.
-MOST_WITH_MACHINE_CODE = 67_000
+MOST_WITH_MACHINE_CODE = 69_000
 MOST_PLAIN = 375_000
 # That one is a goal.
 MOST_TO_FLASH = 60_000
