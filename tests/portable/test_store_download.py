@@ -83,10 +83,23 @@ def test_an_image_that_expires_is_judged_by_the_board_s_clock():
 
 
 def test_a_header_that_differs_is_refused():
-    bench = running()
-    image = Image("v2")
-    image.file_version = 0x00030000
-    assert refusal(bench.download, image) == reject.HEADER_MISMATCH
+    for name, value in (
+        ("manufacturer_code", 0x1235),
+        ("image_type", 0x0085),
+        ("file_version", 0x00030000),
+        ("destination", bytes(8)),
+        ("hardware_min", 0),
+        ("hardware_max", 0xFFFF),
+    ):
+        bench = running()
+        image = Image("v2")
+        setattr(image, name, value)
+        assert refusal(bench.download, image) == reject.HEADER_MISMATCH, name
+
+
+def test_at_the_factory_neither_a_version_that_runs_nor_the_time_is_known():
+    bench = Bench()
+    assert bench.store.device.file_version is None and bench.store.device.time is None
 
 
 # rule: offer-size

@@ -3,8 +3,9 @@
 from firmware_agent import boot
 from firmware_agent.reject import BAD_SIGNATURE
 from firmware_agent.store.firmware_store import COMPLETE
+from hal.flash import DEVICE, FlashError
 from hal.modules import forget
-from tests.portable.bench import FILE_HEADER, raises
+from tests.portable.bench import FILE_HEADER, give, raises
 from tests.portable.store_device import LONG, V2, V3, running, state
 
 HEAP = "1M"
@@ -95,7 +96,7 @@ def test_the_store_that_was_let_go_of_writes_nothing():
     before = bytes(bench.memory)
     raises(AttributeError, old.commit)
     for use in (
-        lambda: old.write(LONG.data, 2600, 50),
+        lambda: give(old, LONG.data, 2600, len(LONG.data)),
         lambda: old.install(),
         lambda: old.start(V3.offer()),
         lambda: old.describe(V3, FILE_HEADER, len(V3.data)),
@@ -129,6 +130,20 @@ def test_its_first_record_begins_a_bank_as_after_a_reset():
     assert bench.store.state.sequence == sequence + 16
     bench.power_on()
     assert bench.store.state.sequence > sequence + 16 and not bench.store.downloading
+
+
+def test_a_journal_that_is_lost_meanwhile_is_a_failure_of_the_flash():
+    bench = running()
+    bench.handover.rest()
+    kept = bytes(bench.memory)
+    size = bench.journal_units * bench.erase_size
+    bench.memory[:size] = b"\xff" * size
+    failure = raises(FlashError, bench.handover.reopen)
+    assert (failure.kind, failure.address) == (DEVICE, 0)
+    assert bench.handover.store is None
+    # It may be read again later.
+    bench.memory[:size] = kept[:size]
+    assert bench.handover.reopen().running == 0
 
 
 def test_its_code_may_be_unloaded_meanwhile():
