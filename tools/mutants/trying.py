@@ -34,10 +34,6 @@ _PORTABLE = {
 MODULES = tuple(_PORTABLE)
 # The longest of them last.
 _ALL = (
-    "test_journal",
-    "test_journal_records",
-    "test_journal_worn",
-    "test_slot_writer",
     "test_firmware_store",
     "test_store_download",
     "test_store_newcomer",
@@ -46,11 +42,15 @@ _ALL = (
     "test_boot",
     "test_boot_download",
     "test_boot_recovery",
+    "test_journal",
+    "test_journal_records",
+    "test_journal_worn",
+    "test_slot_writer",
     "test_block_path",
+    "test_store_resume",
     "test_acceptance",
     "test_activation",
     "test_anchor_rotation",
-    "test_store_resume",
     "test_journal_cuts",
     "test_app_settings",
     "test_app_settings_cuts",
