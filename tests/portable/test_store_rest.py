@@ -15,6 +15,7 @@ def rested(bench):
     """The same device, its store let go of and made again."""
     bench.handover.rest()
     assert bench.handover.store is None
+    assert bench.store.device.anchors is None  # they take room, and come back from flash
     bench.store = bench.handover.reopen()
     assert bench.handover.reopen() is bench.store
     return bench
