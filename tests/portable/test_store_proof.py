@@ -1,7 +1,8 @@
 """Only what was verified since the reset is installed, and only the trial that runs is confirmed."""
 
 from firmware_agent import boot, reject
-from firmware_agent.store.firmware_store import COMPLETE
+from firmware_agent.store import firmware_store
+from firmware_agent.store.firmware_store import ADMIT, COMPLETE, RESTART, WRITTEN
 from tests.portable.bench import FILE_HEADER, give, raises, refusal
 from tests.portable.store_device import LONG, V2, V3, cut, running
 
@@ -90,6 +91,41 @@ def test_a_slot_whose_image_is_longer_than_what_was_accepted_is_not_verified():
     bench.store.state.durable -= 1
     assert bench.store.complete
     assert refusal(bench.store.verify_start) == reject.DIGEST_MISMATCH
+    raises(ValueError, bench.store.verify_step)
+
+
+def test_the_stored_head_is_compared_once_before_the_steps():
+    """That takes what decodes it, which is unloaded then."""
+    bench = running()
+    bench.download(V2)
+    area = bench.store.slots[1]
+    read, offsets = area.read, []
+
+    def noting(offset, buf):
+        offsets.append(offset)
+        read(offset, buf)
+
+    area.read = noting
+    bench.store.verify_start()
+    assert offsets == [0, 0]  # to judge it, and to compare it
+    while not bench.store.verify_step():
+        pass
+    assert min(offsets[2:]) == V2.head_length
+
+
+def test_what_checks_is_unloaded_after_each_check():
+    bench = running()
+    bench.download(V2)
+    told = []
+    forget = firmware_store.forget
+    firmware_store.forget = told.append
+    try:
+        bench.store.verify_start()
+        bench.memory[(bench.journal_units + bench.slot_units) * bench.erase_size + 150] ^= 1
+        assert refusal(bench.store.verify_start) == reject.BAD_SIGNATURE
+    finally:
+        firmware_store.forget = forget
+    assert told == ["firmware_agent.store.checks", "firmware_agent.trust"] * 2
 
 
 def test_each_verification_begins_without_the_proof_of_the_one_before():
@@ -113,6 +149,10 @@ def test_a_candidate_that_is_verified_again_costs_no_record():
     bench.verify()
     assert bench.flash.log == log
     bench.store.install()
+
+
+def test_the_answers_differ():
+    assert len({WRITTEN, COMPLETE, RESTART, ADMIT}) == 4
 
 
 def test_a_trial_that_does_not_run_cannot_be_confirmed():

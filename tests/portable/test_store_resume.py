@@ -86,6 +86,24 @@ def test_a_slot_that_is_not_what_the_journal_says_starts_again():
     bench.verify()
 
 
+def test_a_slot_whose_image_is_longer_than_what_was_accepted_starts_again():
+    bench = running()
+    bench.download(LONG, 2048)
+    bench.store.state.image_length -= 1
+    assert bench.store.resume() == 0
+    assert bench.store.downloading and not bench.store.state.accepted
+
+
+def test_a_head_is_judged_by_a_header_or_against_what_was_accepted():
+    bench = running(erase_size=256, slot_units=16)
+    bench.download(LONG, 450)
+    cut(bench)
+    bench.store.resume()
+    bench.store.state.accepted = False
+    raises(ValueError, bench.feed, LONG)
+    assert bench.store.manifest is None
+
+
 def test_without_a_download_there_is_nothing_to_resume():
     bench = running()
     raises(ValueError, bench.store.resume)
