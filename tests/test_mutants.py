@@ -74,6 +74,16 @@ def mutant_of(path, line, instead):
     return found
 
 
+def test_every_module_of_store_and_boot_is_tried_by_tests_that_are_there():
+    store = (layout.ROOT / "firmware_agent/store").glob("*.py")
+    paths = {f"firmware_agent/store/{path.name}" for path in store if path.name != "__init__.py"}
+    assert set(trying.MODULES) == paths | {"firmware_agent/boot.py", "firmware_agent/handover.py"}
+    for path in trying.MODULES:
+        names = trying.tests_of(path)
+        assert len(names) == len(set(names)) and sorted(names) == sorted(trying.tests_of(SLOT_WRITER))
+        assert all((layout.ROOT / f"tests/portable/{name}.py").exists() for name in names)
+
+
 @pytest.mark.parametrize("which", [0, 1], ids=["tests", "simulator"])
 def test_the_tests_and_the_simulator_kill_a_mutant_and_pass_the_code_as_it_is(which):
     # As in a whole run of the tests: all of it is here already, without the mutation.
