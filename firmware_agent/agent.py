@@ -19,13 +19,14 @@ from hal.flash import FlashError
 from hal.modules import forget
 
 _IDLE_WAIT = 200  # ms: the longest sleep, so that the watchdog is fed and the application is served
+_COARSE = 20  # ms that clocks which no block needs may be behind
 _STEADY = 10 * 60 * 1000  # ms after which a boot was no crash loop
 # ms: nothing is timed for longer, so nothing is counted for longer. From 2**30 on, the twelfth day, an
 # integer is an object on 32-bit ports: each block would allocate.
 _LONGEST = 24 * 3600 * 1000
 # Bytes that are taken from the link at once: of the first that come, and then.
 _LITTLE = 16
-_MUCH = 256
+_MUCH = 128
 _REST = 10 * 1000  # ms without a frame, a request or a wish, after which the updater is unloaded
 _FULL = 1000  # ms to the next try where the heap had no room for it
 # firmware_agent.updater's work.
@@ -132,31 +133,25 @@ class Agent:
 
     def poll(self):
         """Run every due step once; never sleeps."""
-        self.breathe()
-        if self._uncounted:
-            self._count()
         joined = self.board.link.joined
         if joined != self.joined:
             self.joined = joined
             self._receiver = None
             self._rejoined = joined
-        if self._owing and not self._pause:
-            self._let_store(self._owing)
-        elif self._wanted():
-            self._load()
+        if self.updater is None:
+            self._watch()
         if self.updater is not None:
             self.updater.catch_up()
-            if self._rejoined:
-                self._rejoined = False
-                self.updater.endpoint.rejoined()
-            if joined and not self.announced:
-                self.announced = self.updater.announce()
+            if self._uncounted >= _COARSE:
+                self._count()
+            if self._rejoined or not self.announced:
+                self._greet()
         if joined:
             self._read_link()
         if self.updater is not None:
             self._step()
-        if self.joined and self._poll_parent and self._since_poll >= self._poll_period:
-            self._since_poll = 0
+        if self._poll_parent and self.joined and self._until_poll() <= 0:
+            self._since_poll = -self._uncounted
             self._poll_parent()
         if self.trial:
             self._try()
@@ -174,11 +169,31 @@ class Agent:
             due = self.updater.until_due(self.joined)
         if 0 <= due < wait:
             wait = due
-        if self.joined and self._poll_parent:
-            wait = max(0, min(wait, self._poll_period - self._since_poll))
+        if self._poll_parent and self.joined:
+            wait = max(0, min(wait, self._until_poll()))
         return min(wait, self.device.until_due())
 
+    def _until_poll(self):
+        return self._poll_period - self._since_poll - self._uncounted
+
     # The updater comes and goes
+
+    def _watch(self):
+        """What there is to do while it is not loaded."""
+        self.breathe()
+        self._count()
+        if self._owing and not self._pause:
+            self._let_store(self._owing)
+        elif self._wanted():
+            self._load()
+
+    def _greet(self):
+        """Tell the network, and the updater, that the device is back."""
+        if self._rejoined:
+            self._rejoined = False
+            self.updater.endpoint.rejoined()
+        if self.joined and not self.announced:
+            self.announced = self.updater.announce()
 
     def _wanted(self):
         """True if it has to be loaded, and can be."""
@@ -282,14 +297,18 @@ class Agent:
 
     def _let_go(self):
         """At rest: of what is made again when it is wanted. Others may have had a short use for the store."""
+        self._hush()
+        if self.store is None and self._handover.store is not None:
+            self._handover.rest()
+            forget("firmware_agent.store")
+
+    def _hush(self):
+        """Let go of what frames are made in. Part of a frame, if one has begun, is lost."""
         if self._encode is not None or self._receiver is not None:
             self._encode = self._receiver = None
             self._input = bytearray(_LITTLE)
             byte_loops.rest()
             forget("hal.link")
-        if self.store is None and self._handover.store is not None:
-            self._handover.rest()
-            forget("firmware_agent.store")
 
     def _try(self):
         """The trial's part: it is confirmed at a moment when nothing is asked for, since that checks a
@@ -299,7 +318,12 @@ class Agent:
         updater = None
         if self.trial.check(self._since_boot, heard):
             self._unload()
-            self.trial.confirm()
+            self._hush()
+            try:
+                self.trial.confirm()
+            except MemoryError:
+                self._wait()
+                return
             self.trial = None
 
     # Link

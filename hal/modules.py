@@ -3,6 +3,7 @@
 An import inside a function loads a module when it is wanted; forget() gives its memory back.
 """
 
+import gc
 import sys
 
 
@@ -29,3 +30,5 @@ def forget(name, kept=""):
             del sys.modules[loaded]
             if hasattr(package, loaded[dot + 1 :]):
                 delattr(package, loaded[dot + 1 :])
+    # At once, so that what is loaded next lies close to what stays, and leaves room in one piece.
+    gc.collect()

@@ -13,7 +13,7 @@ import vfs
 
 # Collect often, not only when the heap is full: what lives long then lies close together. Without it the
 # 128 KiB heap has 20 KiB free after boot, but nowhere the 1 KiB in one piece that a signature check needs.
-gc.threshold(8192)
+gc.threshold(4096)
 runtime = json.loads("".join(sys.argv[2:]))
 vfs.mount(vfs.VfsRom(memoryview(uctypes.bytearray_at(runtime["rom"], runtime["rom_size"]))), "/rom")  # type: ignore[abstract]
 # Only the ROM, and later the slot, provide modules: nothing is picked up from the host by accident.

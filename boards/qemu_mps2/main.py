@@ -9,7 +9,7 @@ import mps2  # type: ignore[import-not-found]
 _CRASH_PAUSE = 1  # seconds, so that a crash loop does not spin
 
 # Collect often, not only when the heap is full: what lives long then lies close together.
-gc.threshold(8192)
+gc.threshold(4096)
 # A reset may have cut a line off.
 sys.stdout.write("\n")
 try:

@@ -278,7 +278,6 @@ def test_work_that_the_heap_has_no_room_for_is_done_later():
     board = Hub()
     board.file = file_of(image)
     device = bench.Bench().at_factory()
-    agent = Agent(board, device.power_on(), Working())
     failed = []
 
     def full(name):
@@ -293,15 +292,17 @@ def test_work_that_the_heap_has_no_room_for_is_done_later():
 
         setattr(device.store, name, once)
 
-    for name in ("start", "admit", "verify_start"):
-        full(name)
-    agent.start()
-    try:
-        live(agent, 60 * SECOND)
-    except SystemExit:
-        pass
-    assert failed == ["start", "admit", "verify_start"] and board.events.count("full") == 3
-    assert board.events.count("accepted") == board.events.count("pending") == 1
+    for cause in ("power-on", "reset"):
+        agent = Agent(board, device.power_on(cause), Working())
+        for name in ("start", "admit", "verify_start", "accept"):
+            full(name)
+        agent.start()
+        try:
+            live(agent, board.now + 60 * SECOND)
+        except SystemExit:
+            continue
+    assert failed == ["start", "admit", "verify_start", "accept"] and board.events.count("full") == 4
+    assert board.events.count("accepted") == board.events.count("confirmed") == 1
     # Nothing was asked for twice.
     blocks = [number for _, command, number in board.asked if command == BLOCK_REQUEST]
     assert len(blocks) == -(-len(board.file) // 63)
