@@ -23,4 +23,4 @@ def test_a_block_costs_no_more_than_it_did(capsys):
     # The steps are the whole way, but for the agent's own calls in between, and for what few blocks wait for.
     for cost in (plain, viper):
         steps = sum(count for step, count in cost.steps.items() if "only" not in step)
-        assert 0.9 * cost.whole < steps < 1.1 * cost.whole
+        assert 0.85 * cost.whole < steps < cost.whole
