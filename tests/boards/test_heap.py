@@ -6,8 +6,8 @@ from pathlib import Path
 from tools import bench_board
 
 REST = 12 * 1024  # bytes, a goal: with an application that does nothing but tell
-# KiB. The goal is 32, and `make bench-board` says that it is enough; a step more, since where the garbage lies
-# when a frame comes is different in each run.
+# KiB. The goal is 32, and `make bench-board` says that it is enough; here a step more, since garbage lies
+# elsewhere in each run.
 HEAP = 36
 
 
