@@ -211,8 +211,8 @@ class Agent:
             from hal.link import encode
 
             self._encode = encode
-            self.store = self._handover.reopen()
             byte_loops.table()
+            self.store = self._handover.reopen()
             self.updater = Updater(self, self._kept)
         except MemoryError:
             _forget()
@@ -353,7 +353,6 @@ class Agent:
         try:
             from hal.link import FrameReceiver
 
-            byte_loops.table()
             self._receiver = FrameReceiver()
             self._input = bytearray(_MUCH)
         except MemoryError:

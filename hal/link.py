@@ -29,7 +29,10 @@ def encode(contents, length, out):
     """
     if not MIN_CONTENTS <= length <= MAX_CONTENTS:
         raise ValueError("a link frame holds 4 to 512 bytes")
-    return byte_loops.put(0, length, contents, out, byte_loops.FCS_TABLE)
+    table = byte_loops.FCS_TABLE
+    if table is None:
+        table = byte_loops.table()
+    return byte_loops.put(0, length, contents, out, table)
 
 
 class FrameReceiver:
@@ -45,6 +48,7 @@ class FrameReceiver:
         self.ready = False
         self.frames = 0
         self.dropped = 0
+        self._table = byte_loops.table()
         # take()'s, in its order.
         self._registers = array("H", [0, byte_loops.FCS_INIT, 0, limit + 2, 0])
         self.reset()
@@ -61,7 +65,7 @@ class FrameReceiver:
         self.ready = False
         registers = self._registers
         while start < end:
-            start = byte_loops.take(start, end, data, self.buffer, registers, byte_loops.FCS_TABLE)
+            start = byte_loops.take(start, end, data, self.buffer, registers, self._table)
             ended = registers[byte_loops.ENDED]
             if ended == 0:
                 break

@@ -99,3 +99,14 @@ def test_encode_refuses_lengths_outside_the_contract():
         except ValueError:
             continue
         raise AssertionError("length %d was framed" % length)
+
+
+def test_who_lets_go_of_the_table_takes_it_from_nobody():
+    receiver = FrameReceiver()
+    contents = bytes(range(20))
+    wire = bytearray(encoded_limit(20))
+    byte_loops.rest()
+    length = encode(contents, 20, wire)
+    byte_loops.rest()
+    receiver.feed(wire, 0, length)
+    assert receiver.ready and receiver.buffer[: receiver.length] == contents

@@ -5,7 +5,6 @@ import sys
 
 from firmware_agent import agent as agent_module
 from firmware_agent.agent import Agent
-from hal import byte_loops
 from hal.link import FrameReceiver, encode, encoded_limit
 from tests.portable import bench
 from tests.portable.scripted import (
@@ -77,7 +76,6 @@ class Hub(Board):
 
     def say(self, zcl, **how):
         frame = aps(zcl, **how)
-        byte_loops.table()  # the device at rest has let go of it
         wire = bytearray(encoded_limit(len(frame)))
         self.inbox += wire[: encode(frame, len(frame), wire)]
 
@@ -150,7 +148,6 @@ def test_what_is_for_others_wakes_nobody():
     frame = bytearray(aps(READ_ATTRIBUTES + b"\x06\x00"))
     frame[4] ^= 1  # of the destination
     wire = bytearray(encoded_limit(len(frame)))
-    byte_loops.table()
     for contents in (frame, frame[:12]):
         board.inbox += wire[: encode(contents, len(contents), wire)]
         agent.poll()

@@ -3,7 +3,6 @@
 import struct
 
 from firmware_agent.agent import Agent
-from hal import byte_loops
 from hal.link import FrameReceiver, encode, encoded_limit
 from tests.portable.bench import Bench
 from tests.portable.scripted import BLOCK_REQUEST, END, HOUR, NEW, NO_IMAGE, QUERY, aps, block, end_response
@@ -53,7 +52,6 @@ class Hub(Board):
 
     def _send(self, zcl):
         frame = aps(zcl)
-        byte_loops.table()  # the device at rest has let go of it
         wire = bytearray(encoded_limit(len(frame)))
         self.inbox += wire[: encode(frame, len(frame), wire)]
 
