@@ -37,13 +37,13 @@ def test_take_ends_with_a_flag_and_then_begins_anew():
     for name, loops in IMPLEMENTATIONS:
         buffer = bytearray(8)
         kept = registers(8)
-        assert loops.take(2, 9, b"..abc\x7edef", buffer, kept, byte_loops.FCS_TABLE) == 6, name
+        assert loops.take(2, 9, b"..abc\x7edef", buffer, kept, byte_loops.table()) == 6, name
         assert bytes(buffer) == b"abc\0\0\0\0\0" and kept[byte_loops.FILL] == 3 and kept[byte_loops.ENDED]
         fcs = kept[byte_loops.FCS]
-        assert loops.take(0, 2, b"abc", buffer, kept, byte_loops.FCS_TABLE) == 2
-        assert loops.take(2, 2, b"abc", buffer, kept, byte_loops.FCS_TABLE) == 2
+        assert loops.take(0, 2, b"abc", buffer, kept, byte_loops.table()) == 2
+        assert loops.take(2, 2, b"abc", buffer, kept, byte_loops.table()) == 2
         assert kept[byte_loops.FILL] == 2 and not kept[byte_loops.ENDED]
-        assert loops.take(2, 3, b"abc", buffer, kept, byte_loops.FCS_TABLE) == 3
+        assert loops.take(2, 3, b"abc", buffer, kept, byte_loops.table()) == 3
         assert kept[byte_loops.FILL] == 3 and kept[byte_loops.FCS] == fcs
 
 
@@ -51,9 +51,9 @@ def test_take_keeps_an_escape_from_call_to_call():
     for name, loops in IMPLEMENTATIONS:
         buffer = bytearray(4)
         kept = registers(4)
-        loops.take(0, 1, b"\x7d", buffer, kept, byte_loops.FCS_TABLE)
+        loops.take(0, 1, b"\x7d", buffer, kept, byte_loops.table())
         assert kept[byte_loops.ESCAPED] == 1 and kept[byte_loops.FILL] == 0, name
-        loops.take(0, 3, b"\x5e\x7d\x5d", buffer, kept, byte_loops.FCS_TABLE)
+        loops.take(0, 3, b"\x5e\x7d\x5d", buffer, kept, byte_loops.table())
         assert bytes(buffer[:2]) == b"\x7e\x7d" and kept[byte_loops.ESCAPED] == 0
 
 
@@ -61,11 +61,11 @@ def test_take_passes_over_flags_before_a_frame_only():
     for name, loops in IMPLEMENTATIONS:
         buffer = bytearray(8)
         kept = registers(8)
-        assert loops.take(0, 3, b"\x7e\x7e\x7e", buffer, kept, byte_loops.FCS_TABLE) == 3, name
+        assert loops.take(0, 3, b"\x7e\x7e\x7e", buffer, kept, byte_loops.table()) == 3, name
         assert kept[byte_loops.FILL] == 0 and kept[byte_loops.FCS] == byte_loops.FCS_INIT
-        assert loops.take(0, 4, b"\x7eab\x7e", buffer, kept, byte_loops.FCS_TABLE) == 4
-        assert loops.take(0, 4, b"\x7eab\x7e", buffer, registers(8, escaped=1), byte_loops.FCS_TABLE) == 1
-        assert loops.take(0, 4, b"\x7eab\x7e", buffer, registers(8, fill=1), byte_loops.FCS_TABLE) == 1
+        assert loops.take(0, 4, b"\x7eab\x7e", buffer, kept, byte_loops.table()) == 4
+        assert loops.take(0, 4, b"\x7eab\x7e", buffer, registers(8, escaped=1), byte_loops.table()) == 1
+        assert loops.take(0, 4, b"\x7eab\x7e", buffer, registers(8, fill=1), byte_loops.table()) == 1
 
 
 def test_take_agrees_with_the_plain_loop_on_anything_in_any_split():
@@ -83,8 +83,8 @@ def test_take_agrees_with_the_plain_loop_on_anything_in_any_split():
                 at = 0
                 while at < len(data):
                     end = min(at + step, len(data))
-                    stopped = loops.take(at, end, data, one, kept, byte_loops.FCS_TABLE)
-                    assert stopped == Plain.take(at, end, data, other, expected, byte_loops.FCS_TABLE), name
+                    stopped = loops.take(at, end, data, one, kept, byte_loops.table())
+                    assert stopped == Plain.take(at, end, data, other, expected, byte_loops.table()), name
                     assert one == other and kept == expected, (name, limit, step, at)
                     at = stopped
 
@@ -93,24 +93,24 @@ def test_take_counts_one_beyond_the_limit_and_writes_none():
     for name, loops in IMPLEMENTATIONS:
         buffer = bytearray(8)
         kept = registers(4)
-        loops.take(0, 99, bytes(range(1, 100)), buffer, kept, byte_loops.FCS_TABLE)
+        loops.take(0, 99, bytes(range(1, 100)), buffer, kept, byte_loops.table())
         assert bytes(buffer) == b"\x01\x02\x03\x04\0\0\0\0" and kept[byte_loops.FILL] == 5, name
 
 
 def test_take_tells_a_good_frame_from_a_bad_one():
     wire = bytearray(40)
-    end = byte_loops.put(0, 9, b"123456789", wire, byte_loops.FCS_TABLE)
+    end = byte_loops.put(0, 9, b"123456789", wire, byte_loops.table())
     for name, loops in IMPLEMENTATIONS:
         for limit, damage, ended in ((20, 0, 11), (11, 0, 11), (10, 0, 1), (20, 1, 1)):
             kept = registers(limit)
             wire[4] ^= damage
-            assert loops.take(0, end, wire, bytearray(20), kept, byte_loops.FCS_TABLE) == end
+            assert loops.take(0, end, wire, bytearray(20), kept, byte_loops.table()) == end
             wire[4] ^= damage
             assert kept[byte_loops.ENDED] == ended, (name, limit, damage)
         # 7D 7E gives a frame up, were it good so far.
         kept = registers(20)
         wire[end - 1 : end + 1] = b"\x7d\x7e"
-        assert loops.take(0, end + 1, wire, bytearray(20), kept, byte_loops.FCS_TABLE) == end + 1
+        assert loops.take(0, end + 1, wire, bytearray(20), kept, byte_loops.table()) == end + 1
         assert kept[byte_loops.ENDED] == 1 and kept[byte_loops.FILL] == 11, name
         wire[end - 1] = 0x7E
 
@@ -118,7 +118,7 @@ def test_take_tells_a_good_frame_from_a_bad_one():
 def test_take_computes_the_fcs():
     for name, loops in IMPLEMENTATIONS:
         kept = registers(20)
-        loops.take(0, 9, b"123456789", bytearray(20), kept, byte_loops.FCS_TABLE)
+        loops.take(0, 9, b"123456789", bytearray(20), kept, byte_loops.table())
         assert kept[byte_loops.FCS] ^ 0xFFFF == 0x906E, name
 
 
@@ -126,9 +126,9 @@ def test_put_stuffs_and_ends_in_the_fcs():
     for name, loops in IMPLEMENTATIONS:
         for contents in (b"123456789", bytes(range(256)), b"\x7e\x7d" * 40, bytes(512)):
             out = bytearray(2 * len(contents) + 6)
-            end = loops.put(0, len(contents), contents, out, byte_loops.FCS_TABLE)
+            end = loops.put(0, len(contents), contents, out, byte_loops.table())
             plain = bytearray(len(out))
-            assert end == Plain.put(0, len(contents), contents, plain, byte_loops.FCS_TABLE)
+            assert end == Plain.put(0, len(contents), contents, plain, byte_loops.table())
             assert out == plain, name
 
 
@@ -187,8 +187,8 @@ def test_none_of_them_allocates():
         heap_lock()
         try:
             for _ in range(100):
-                end = put(0, 100, contents, out, byte_loops.FCS_TABLE)
-                take(1, end, out, buffer, kept, byte_loops.FCS_TABLE)
+                end = put(0, 100, contents, out, byte_loops.table())
+                take(1, end, out, buffer, kept, byte_loops.table())
                 kept[byte_loops.FILL] = 0
                 copy(buffer, contents, 3, 1, 80)
                 same(buffer, contents, 3, 1, 80)

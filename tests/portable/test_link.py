@@ -82,7 +82,7 @@ def test_shortest_and_longest():
 def fcs_of(contents):
     """As it follows the contents on the wire, of any length; not escaped."""
     out = bytearray(encoded_limit(len(contents)))
-    end = byte_loops.put(0, len(contents), contents, out, byte_loops.FCS_TABLE)
+    end = byte_loops.put(0, len(contents), contents, out, byte_loops.table())
     fcs = bytearray()
     at = end - 2
     for _ in range(2):

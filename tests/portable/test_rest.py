@@ -200,7 +200,7 @@ def test_nothing_that_is_kept_changes_by_resting():
 def test_a_heap_without_room_loses_a_frame_and_no_more():
     board = Hub()
     agent = resting(board)
-    # By its name: a module that a test imports whole keeps its constants, which the board's boot files have not.
+    # By its name: of a module that is imported whole no constant is folded.
     __import__("firmware_agent.updater")
     updater = sys.modules["firmware_agent.updater"]
 
