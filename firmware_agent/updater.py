@@ -102,6 +102,7 @@ class Updater:
             self._since_block = 0
             client.start_download(store.position, store.until_boundary(store.position), offer.file_size)
             if result == COMPLETE:
+                client.rest(ss.FOREVER)
                 self.work = VERIFY
             if result is not None and result != RESTART:
                 self._tell_accepted()
@@ -266,6 +267,8 @@ class Updater:
         self.client.start_download(offset, store.until_boundary(offset), store.offer.file_size, proof)
         self.endpoint.tidy()  # what comes now is for blocks
         if store.complete:
+            # Nothing is left to ask for: hubs take a request past the end amiss.
+            self.client.rest(ss.FOREVER)
             self.work = VERIFY
 
     def _doubt(self):
