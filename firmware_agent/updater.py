@@ -251,12 +251,13 @@ class Updater:
         self._board.emit("offer", {"file_version": version_text(offer.file_version), "size": offer.file_size})
         if self._agent.trial or store.rejected_before(offer):
             client.decline()
-        elif store.candidate and offer.same_image(store.state):
+        elif client.base == ss.CANDIDATE and offer.same_image(store.state):
             client.end.tell()
         elif client.offers_the_same():
             self._emit_resume(client.download.offset)
             client.download.go_on(store.proof)
         else:
+            # Also an image that waits, after a newcomer beside it: it is proven again.
             self.work = START
 
     def _begin(self, offset):

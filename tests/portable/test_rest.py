@@ -5,17 +5,20 @@ import sys
 
 from firmware_agent import agent as agent_module
 from firmware_agent.agent import Agent
+from firmware_agent.store.firmware_store import COMPLETE
 from hal.link import FrameReceiver, encode, encoded_limit
 from tests.portable import bench
 from tests.portable.scripted import (
     BLOCK_REQUEST,
     END,
+    FOREVER,
     HOUR,
     NEW,
     NO_IMAGE,
     QUERY,
     aps,
     block,
+    block_status,
     end_response,
     offer,
 )
@@ -25,6 +28,8 @@ HEAP = "1M"
 SECOND = 1000
 MICROPYTHON = sys.implementation.name == "micropython"
 REST = 10 * SECOND
+NOTIFY = b"\x09\x05\x00\x00\x64"
+ABORT = 0x95
 READ_ATTRIBUTES = b"\x10\x21\x00"
 
 
@@ -39,6 +44,9 @@ class Hub(Board):
         self.sent = []
         self.events = []
         self.file = None
+        self.version = NEW
+        self.activation = 0  # seconds until then
+        self.aborts = False
         self._receiver = FrameReceiver()
 
     def emit(self, event, fields):
@@ -67,12 +75,14 @@ class Hub(Board):
         command, payload = frame[14], frame[15:]
         self.asked.append((self.now, command, frame[13]))
         if command == QUERY:
-            self.say(offer(NEW, len(self.file)) if self.file else NO_IMAGE)
+            self.say(offer(self.version, len(self.file)) if self.file else NO_IMAGE)
         elif command == END:
-            self.say(end_response(0, 0))
+            self.say(end_response(0, self.activation, version=self.version))
+        elif self.aborts:
+            self.say(block_status(ABORT))
         elif self.file:
             at = int.from_bytes(payload[9:13], "little")
-            self.say(block(at, self.file[at : at + payload[13]]))
+            self.say(block(at, self.file[at : at + payload[13]], version=self.version))
 
     def say(self, zcl, **how):
         frame = aps(zcl, **how)
@@ -81,11 +91,9 @@ class Hub(Board):
 
 
 def file_of(image):
-    """The upgrade file of a bench's image, which has the version NEW."""
-    head = struct.pack("<IHHHHHIH", 0x0BEEF11E, 0x0100, 56, 0, 0x1234, 0x0084, image.file_version, 2) + bytes(
-        32
-    )
-    assert image.file_version == NEW
+    """The upgrade file of a bench's image."""
+    version = image.file_version
+    head = struct.pack("<IHHHHHIH", 0x0BEEF11E, 0x0100, 56, 0, 0x1234, 0x0084, version, 2) + bytes(32)
     return head + struct.pack("<I", 56 + len(image.data)) + image.data
 
 
@@ -158,7 +166,7 @@ def test_a_notify_by_broadcast_wakes_it():
     board = Hub()
     agent = resting(board)
     asked = len(board.asked)
-    board.say(b"\x09\x05\x00\x00\x64", broadcast=True)
+    board.say(NOTIFY, broadcast=True)
     agent.poll()
     agent.poll()
     assert [command for _, command, _ in board.asked[asked:]] == [QUERY] and "notify" in board.events
@@ -187,7 +195,7 @@ def test_nothing_that_is_kept_changes_by_resting():
     agent = started(board)
     live(agent, 5 * SECOND)
     board.say(READ_ATTRIBUTES + b"\x06\x00", source=0x4321, source_endpoint=7)
-    board.say(b"\x09\x05\x00\x00\x64", source=0x4321, source_endpoint=7)
+    board.say(NOTIFY, source=0x4321, source_endpoint=7)
     live(agent, 6 * SECOND)
     updater = agent.updater
     assert updater.endpoint.server_address == 0x4321 and updater.endpoint.server_endpoint == 7
@@ -305,3 +313,58 @@ def test_work_that_the_heap_has_no_room_for_is_done_later():
     # Nothing was asked for twice.
     blocks = [number for _, command, number in board.asked if command == BLOCK_REQUEST]
     assert len(blocks) == -(-len(board.file) // 63)
+
+
+def test_after_a_reset_with_every_byte_there_nothing_is_asked_for_before_the_image_is_verified():
+    image = bench.Image("v2")
+    board = Hub()
+    board.file = file_of(image)
+    device = bench.Bench().at_factory()
+    device.power_on()
+    assert device.download(image) == COMPLETE
+    agent = Agent(board, device.power_on("reset"), Working())
+    with bench.RememberedSignatures():
+        agent.start()
+        agent.poll()
+        while "verified" not in board.events:
+            agent.poll()
+            board.now += 1
+            assert board.now < SECOND
+    assert [command for _, command, _ in board.asked if command != END] == []
+
+
+def test_an_image_that_waits_is_proven_again_after_a_newcomer_was_refused_or_broken_off():
+    for broken_off in (False, True):
+        an_image_that_waits(broken_off)
+
+
+def an_image_that_waits(broken_off):
+    board = Hub(back_off=10 * SECOND)
+    good = bench.Image("v2")
+    board.file = file_of(good)
+    board.activation = FOREVER
+    device = bench.Bench().at_factory()
+    agent = Agent(board, device.power_on(), Working())
+    with bench.RememberedSignatures():
+        agent.start()
+        live(agent, 20 * SECOND)
+        assert board.events[-1] == "waiting"
+        # A newcomer beside it that is refused by its head, or given up by the hub.
+        bad = bench.Image("v3")
+        bad.data = bad.data[:60] + bytes([bad.data[60] ^ 1]) + bad.data[61:]
+        board.file, board.version = file_of(bad), bad.file_version
+        board.aborts = broken_off
+        board.say(NOTIFY)
+        live(agent, board.now + 5 * SECOND)
+        assert board.events.count("offer") == 2 and board.events.count("rejected") == (not broken_off)
+        # The one that waits is offered again, and may run.
+        board.file, board.version, board.activation = file_of(good), good.file_version, 0
+        board.aborts = False
+        blocks = [command for _, command, _ in board.asked].count(BLOCK_REQUEST)
+        board.say(NOTIFY)
+        try:
+            live(agent, board.now + 20 * SECOND)
+        except SystemExit:
+            pass
+    assert board.events.count("verified") == 2 and board.events[-2:] == ["pending", "reset"]
+    assert [command for _, command, _ in board.asked].count(BLOCK_REQUEST) == blocks
