@@ -24,7 +24,7 @@ LINGERS_BEFORE_VERIFYING = with_function(
 
         _device.display.write(1, "all bytes are there")
         _device.display.show()
-        time.sleep(4)""",
+        time.sleep(1)""",
 )
 # Wants a file for this device alone, asks until it has one, and shows what came.
 WANTS_ITS_FILE = (

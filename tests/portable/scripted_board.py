@@ -1,6 +1,7 @@
 """A board for the whole agent that does nothing by itself: its own link, clock and watchdog. And an app."""
 
-from tests.portable.scripted import Identity
+from hal.link import FrameReceiver, encode, encoded_limit
+from tests.portable.scripted import Identity, aps
 
 
 class Board:
@@ -39,6 +40,39 @@ class Board:
 
     def write(self, buf, n):
         pass
+
+
+class LinkedBoard(Board):
+    """Its link has another end: ``hear(frame)`` is called with the contents of each frame that the device sends,
+    and say() sends one."""
+
+    def __init__(self, **client_settings):
+        Board.__init__(self, **client_settings)
+        self.inbox = bytearray()
+        self._receiver = FrameReceiver()
+
+    def read_into(self, buf):
+        n = min(len(buf), len(self.inbox))
+        buf[:n] = self.inbox[:n]
+        self.inbox = self.inbox[n:]
+        return n
+
+    def write(self, buf, n):
+        at = 0
+        while at < n:
+            at = self._receiver.feed(buf, at, n)
+            if self._receiver.ready:
+                self.hear(bytes(self._receiver.buffer[: self._receiver.length]))
+
+    def hear(self, frame):
+        pass
+
+    def say(self, zcl, **how):
+        self.send(aps(zcl, **how))
+
+    def send(self, frame):
+        wire = bytearray(encoded_limit(len(frame)))
+        self.inbox += wire[: encode(frame, len(frame), wire)]
 
 
 class Application:

@@ -6,7 +6,6 @@ import sys
 from firmware_agent import agent as agent_module
 from firmware_agent.agent import Agent
 from firmware_agent.store.firmware_store import COMPLETE
-from hal.link import FrameReceiver, encode, encoded_limit
 from tests.portable import bench
 from tests.portable.scripted import (
     BLOCK_REQUEST,
@@ -22,7 +21,7 @@ from tests.portable.scripted import (
     end_response,
     offer,
 )
-from tests.portable.scripted_board import Application, Board
+from tests.portable.scripted_board import Application, LinkedBoard
 
 HEAP = "1M"
 SECOND = 1000
@@ -30,16 +29,16 @@ MICROPYTHON = sys.implementation.name == "micropython"
 REST = 10 * SECOND
 NOTIFY = b"\x09\x05\x00\x00\x64"
 ABORT = 0x95
+CHECKS = ("start", "admit", "verify_start", "accept")  # of the store's methods, in their order
 READ_ATTRIBUTES = b"\x10\x21\x00"
 
 
-class Hub(Board):
+class Hub(LinkedBoard):
     """A board with a hub behind its link. ``asked``: (time, command, sequence number) of each OTA command it
     got; it has no image unless ``file`` is one, of version NEW."""
 
     def __init__(self, **client_settings):
-        Board.__init__(self, **client_settings)
-        self.inbox = bytearray()
+        LinkedBoard.__init__(self, **client_settings)
         self.asked = []
         self.sent = []
         self.events = []
@@ -47,7 +46,6 @@ class Hub(Board):
         self.version = NEW
         self.activation = 0  # seconds until then
         self.aborts = False
-        self._receiver = FrameReceiver()
 
     def emit(self, event, fields):
         self.events.append(event)
@@ -55,20 +53,7 @@ class Hub(Board):
     def reset(self):
         raise SystemExit
 
-    def read_into(self, buf):
-        n = min(len(buf), len(self.inbox))
-        buf[:n] = self.inbox[:n]
-        self.inbox = self.inbox[n:]
-        return n
-
-    def write(self, buf, n):
-        at = 0
-        while at < n:
-            at = self._receiver.feed(buf, at, n)
-            if self._receiver.ready:
-                self._answer(bytes(self._receiver.buffer[: self._receiver.length]))
-
-    def _answer(self, frame):
+    def hear(self, frame):
         self.sent.append(frame)
         if frame[7] == 0 or frame[12] & 3 != 1:
             return
@@ -83,11 +68,6 @@ class Hub(Board):
         elif self.file:
             at = int.from_bytes(payload[9:13], "little")
             self.say(block(at, self.file[at : at + payload[13]], version=self.version))
-
-    def say(self, zcl, **how):
-        frame = aps(zcl, **how)
-        wire = bytearray(encoded_limit(len(frame)))
-        self.inbox += wire[: encode(frame, len(frame), wire)]
 
 
 def file_of(image):
@@ -155,9 +135,8 @@ def test_what_is_for_others_wakes_nobody():
     agent = resting(board)
     frame = bytearray(aps(READ_ATTRIBUTES + b"\x06\x00"))
     frame[4] ^= 1  # of the destination
-    wire = bytearray(encoded_limit(len(frame)))
     for contents in (frame, frame[:12]):
-        board.inbox += wire[: encode(contents, len(contents), wire)]
+        board.send(contents)
         agent.poll()
         assert agent.updater is None
 
@@ -253,6 +232,19 @@ class Checked:
             return self._method(*arguments)
 
 
+def two_lives(board, device, prepare):
+    """The life that downloads, and that on trial; ``prepare(name, agent)`` for each method that checks."""
+    for cause in ("power-on", "reset"):
+        agent = Agent(board, device.power_on(cause), Working())
+        for name in CHECKS:
+            prepare(name, agent)
+        agent.start()
+        try:
+            live(agent, board.now + 60 * SECOND)
+        except SystemExit:
+            continue
+
+
 class Working(Application):
     def self_test(self):
         return True
@@ -267,16 +259,8 @@ def test_while_the_store_checks_the_updater_is_unloaded():
     board.file = file_of(image)
     device = bench.Bench().at_factory()
     seen = []
-    for cause in ("power-on", "reset"):
-        agent = Agent(board, device.power_on(cause), Working())
-        for name in ("start", "admit", "verify_start", "accept"):
-            Checked(device.store, name, seen, agent)
-        agent.start()
-        try:
-            live(agent, board.now + 60 * SECOND)
-        except SystemExit:
-            continue
-    assert seen == ["start", "admit", "verify_start", "accept"]
+    two_lives(board, device, lambda name, agent: Checked(device.store, name, seen, agent))
+    assert seen == list(CHECKS)
     assert board.events.count("accepted") == board.events.count("confirmed") == 1
 
 
@@ -287,7 +271,7 @@ def test_work_that_the_heap_has_no_room_for_is_done_later():
     device = bench.Bench().at_factory()
     failed = []
 
-    def full(name):
+    def full(name, agent):
         method = getattr(device.store, name)
 
         def once(*arguments):
@@ -299,16 +283,8 @@ def test_work_that_the_heap_has_no_room_for_is_done_later():
 
         setattr(device.store, name, once)
 
-    for cause in ("power-on", "reset"):
-        agent = Agent(board, device.power_on(cause), Working())
-        for name in ("start", "admit", "verify_start", "accept"):
-            full(name)
-        agent.start()
-        try:
-            live(agent, board.now + 60 * SECOND)
-        except SystemExit:
-            continue
-    assert failed == ["start", "admit", "verify_start", "accept"] and board.events.count("full") == 4
+    two_lives(board, device, full)
+    assert failed == list(CHECKS) and board.events.count("full") == 4
     assert board.events.count("accepted") == board.events.count("confirmed") == 1
     # Nothing was asked for twice.
     blocks = [number for _, command, number in board.asked if command == BLOCK_REQUEST]

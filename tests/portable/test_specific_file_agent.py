@@ -3,57 +3,36 @@
 import struct
 
 from firmware_agent.agent import Agent
-from hal.link import FrameReceiver, encode, encoded_limit
 from tests.portable.bench import Bench
-from tests.portable.scripted import BLOCK_REQUEST, END, HOUR, NEW, NO_IMAGE, QUERY, aps, block, end_response
-from tests.portable.scripted_board import Board
+from tests.portable.scripted import BLOCK_REQUEST, END, HOUR, NEW, NO_IMAGE, QUERY, block, end_response
+from tests.portable.scripted_board import LinkedBoard
 from tests.portable.specific_file import CONFIGURATION, CONTENTS, FILE, SPECIFIC, VERSION, file_offer
 
 HEAP = "1M"
 
 
-class Hub(Board):
+class Hub(LinkedBoard):
     """A board with a hub behind its link that has a file for the device and no firmware."""
 
     def __init__(self, **client_settings):
-        Board.__init__(self, **client_settings)
-        self.inbox = bytearray()
+        LinkedBoard.__init__(self, **client_settings)
         self.asked = []
-        self._receiver = FrameReceiver()
 
-    def read_into(self, buf):
-        n = min(len(buf), len(self.inbox))
-        buf[:n] = self.inbox[:n]
-        self.inbox = self.inbox[n:]
-        return n
-
-    def write(self, buf, n):
-        at = 0
-        while at < n:
-            at = self._receiver.feed(buf, at, n)
-            if self._receiver.ready:
-                self._answer(bytes(self._receiver.buffer[: self._receiver.length]))
-
-    def _answer(self, frame):
+    def hear(self, frame):
         if frame[7] == 0:
             return
         command, payload = frame[14], frame[15:]
         self.asked.append(command)
         if command == QUERY:
-            self._send(NO_IMAGE)
+            self.say(NO_IMAGE)
         elif command == SPECIFIC:
-            self._send(file_offer())
+            self.say(file_offer())
         elif command == BLOCK_REQUEST:
             at = struct.unpack_from("<I", payload, 9)[0]
             part = FILE[at : at + payload[13]]
-            self._send(block(at, part, version=VERSION, image_type=CONFIGURATION))
+            self.say(block(at, part, version=VERSION, image_type=CONFIGURATION))
         elif command == END:
-            self._send(end_response(0, 0, version=VERSION, image_type=CONFIGURATION))
-
-    def _send(self, zcl):
-        frame = aps(zcl)
-        wire = bytearray(encoded_limit(len(frame)))
-        self.inbox += wire[: encode(frame, len(frame), wire)]
+            self.say(end_response(0, 0, version=VERSION, image_type=CONFIGURATION))
 
 
 class Application:
