@@ -43,7 +43,7 @@ class Board:
 
 
 class LinkedBoard(Board):
-    """Its link has another end: ``hear(frame)`` is called with the contents of each frame that the device sends,
+    """Its link has another end: ``hear(frame)`` gets the contents of each frame that the device sends,
     and say() sends one."""
 
     def __init__(self, **client_settings):
