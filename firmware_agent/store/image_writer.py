@@ -63,8 +63,10 @@ class ImageWriter:
 
     def resume(self, area, position):
         """Go on at ``position``, where progress was journalled or would be, in an image that was admitted."""
+        # First what the heap may have no room for: the head is kept then, and this can be done again.
+        writer = SlotWriter(area)
         self._forget_head()
-        writer = self._writer = SlotWriter(area)
+        self._writer = writer
         self._recorded(position)
         if position == self.image_length:
             writer.position = position

@@ -1,5 +1,7 @@
 """What the store takes of an image as it comes: nothing is erased before the image is accepted."""
 
+import sys
+
 from firmware_agent import boot, reject
 from firmware_agent.store import state as states
 from firmware_agent.store.firmware_store import ADMIT, COMPLETE, WRITTEN, FirmwareStore
@@ -7,7 +9,7 @@ from firmware_agent.store.image_writer import BLOCK_LIMIT
 from firmware_agent.trust.manifest import HEAD_LIMIT
 from hal.flash import FlashError
 from hal.sim.cut_flash import ERASE
-from tests.portable.bench import FILE_HEADER, Bench, Image, give, raises, refusal
+from tests.portable.bench import FILE_HEADER, Bench, Image, RememberedSignatures, give, raises, refusal
 from tests.portable.store_device import LONG, TINY, V2, V3, Failing, cut, running, slot_log, state
 
 HEAP = "1M"
@@ -299,3 +301,28 @@ def test_what_was_refused_is_refused_again_and_never_written():
     raises(ValueError, bench.store.admit)
     raises(ValueError, bench.store.write, V2.data, 0, 50)
     assert slot_log(bench) == []
+
+
+def test_a_judgement_that_the_heap_ends_half_way_is_done_again():
+    __import__("firmware_agent.store.image_writer")
+    image_writer = sys.modules["firmware_agent.store.image_writer"]
+    made = image_writer.SlotWriter
+
+    def full(area):
+        raise MemoryError
+
+    bench = told_of(V2)
+    assert give(bench.store, V2.data, 0, HEAD_LIMIT - 1) == WRITTEN
+    assert bench.store.write(V2.data, HEAD_LIMIT - 1, 60) == ADMIT
+    image_writer.SlotWriter = full
+    try:
+        with RememberedSignatures():
+            raises(MemoryError, bench.store.admit)
+    finally:
+        image_writer.SlotWriter = made
+    assert bench.store.state.accepted and slot_log(bench) == []
+    with RememberedSignatures():
+        assert bench.store.admit() == WRITTEN
+    assert bench.store.position == FILE_HEADER + HEAD_LIMIT - 1 + 60
+    assert bench.feed(V2) == COMPLETE
+    assert bench.slot_bytes(1, len(V2.data)) == V2.data
