@@ -209,8 +209,9 @@ class _Agent(Agent):
 
     @property
     def quiet(self) -> bool:
-        """Nothing is asked for, and nothing is kept to go back to."""
-        return self.trial is None and (self.updater is None or self.updater.idle)
+        """Nothing is asked for, nothing is kept to go back to, and the store has nothing to do."""
+        idle = self.updater is None or self.updater.idle
+        return self.trial is None and idle and not self._owing
 
 
 def make_store(flash: ObservedFlash, geometry: Geometry, rules: Device) -> FirmwareStore:
