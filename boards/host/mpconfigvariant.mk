@@ -1,5 +1,6 @@
 # The host board as a device is made: MicroPython's unix port with the boot files frozen. Otherwise they are a file
 # system that stock MicroPython mounts; then their code and their names take heap, as they do in no product.
+PROG = firmware.elf
 FROZEN_MANIFEST = $(VARIANT_DIR)/manifest.py
 USER_C_MODULES = $(VARIANT_DIR)
 # Names that payloads bring (tools/firmware.py); the port's Makefile adds its own.

@@ -7,6 +7,7 @@ import sys
 from firmware_agent import agent as agent_module
 from firmware_agent.agent import Agent
 from firmware_agent.store.firmware_store import COMPLETE
+from hal.link import encoded_limit
 from tests.portable import bench
 from tests.portable.scripted import (
     BLOCK,
@@ -180,6 +181,7 @@ def test_nothing_that_is_kept_changes_by_resting():
     live(agent, 6 * SECOND)
     updater = agent.updater
     assert updater.endpoint.server_address == 0x4321 and updater.endpoint.server_endpoint == 7
+    assert len(updater._wire) == encoded_limit(len(updater._frame))
     before = updater.keep()
     agent._unload()
     assert agent._load().keep() == before
