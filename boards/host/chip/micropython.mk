@@ -1,1 +1,0 @@
-SRC_USERMOD_C += $(USERMOD_DIR)/mod_silicon.c
