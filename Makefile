@@ -14,7 +14,7 @@ HERDSMAN := $(VENV)/herdsman
 PACKAGES := $(shell cat boards/debian-packages.txt)
 # make demo BOARD=..., make firmware BOARD=...
 BOARD ?= host
-FIRMWARE_BOARD := $(if $(filter host,$(BOARD)),qemu_mps2,$(BOARD))
+FIRMWARE_BOARD := $(if $(filter file,$(origin BOARD)),qemu_mps2,$(BOARD))
 FIRMWARE := $(VENV)/bin/python -m tools.firmware
 
 .PHONY: demo test lint docs setup toolchain firmware bench bench-board explore fuzz powercut powercut-real mutants bench-crypto crypto-campaign native clean
@@ -26,7 +26,7 @@ demo: $(READY) $(if $(filter-out host,$(BOARD)),firmware)
 # CI never leaves any out.
 test: lint $(HERDSMAN)/.ready
 	@set --; \
-	if $(FIRMWARE) --check qemu_mps2; then $(FIRMWARE) qemu_mps2 || exit 1; \
+	if $(FIRMWARE) --check qemu_mps2; then $(FIRMWARE) qemu_mps2 && $(FIRMWARE) host || exit 1; \
 	else set -- "$$@" --ignore tests/boards -k "not emulated_microcontroller"; fi; \
 	command -v tshark >/dev/null || { echo "hanota: no tshark here" >&2; set -- "$$@" -m "not tshark"; }; \
 	[ $$# -eq 0 ] || [ -z "$$CI" ] || exit 1; \

@@ -9,6 +9,9 @@ Most of the heap that an agent takes is code, and for weeks none of it is wanted
 unloaded after: once it has rested for a while, and while the store checks an image, which takes a heap of its
 own. It goes as a power cut would take it and comes back by the same ways, which a download's life depends on
 anyhow. Code that runs in place is loaded in milliseconds, and no flash is written.
+
+What the store does meanwhile is done from the top of the loop: MicroPython's collector takes whatever lies on
+the stack for a reference, also what returned calls left within those that have not returned.
 """
 
 from firmware_agent import reject
@@ -27,13 +30,15 @@ _LONGEST = 24 * 3600 * 1000
 # Bytes that are taken from the link at once: of the first that come, and then.
 _LITTLE = 16
 _MUCH = 128
+WIRE = 262  # the updater's longest frame as it goes out
 _REST = 10 * 1000  # ms without a frame, a request or a wish, after which the updater is unloaded
 _FULL = 1000  # ms to the next try where the heap had no room for it
-# firmware_agent.updater's work.
+# firmware_agent.updater's work, and the trial's.
 _RESUME = 1
 _START = 2
 _ADMIT = 3
 _VERIFY = 4
+_CONFIRM = 5
 # A frame's first bytes (firmware_agent.protocol.aps_frame), all that is looked at while it is not loaded.
 _KIND_AT = 1
 _DESTINATION_AT = 4
@@ -74,16 +79,23 @@ class Agent:
         self.announced = False
         self.owed = 0
         self._kept = None  # what the updater left when it was unloaded
-        self._owing = 0  # work that the store could not do for lack of memory
+        self._owing = 0  # work that the store has to do first
         self._done = None  # (work, its result, its refusal): what the store did meanwhile
         self._due = 0  # ms until it is wanted for a timer of its own
         self._rejoined = False  # the link came back, and it does not know
         self._receiver = None  # nor an encoder, while nothing comes and nothing goes
         self._encode = None
         self._input = bytearray(_LITTLE)
+        self._left = 0  # bytes in it that nobody has taken yet
+        # Looked up once, since every block needs them.
         self._ticks_ms = board.clock.ticks_ms
         self._ticks_diff = board.clock.ticks_diff
         self._feed_watchdog = board.watchdog.feed
+        self._tell_elapsed = self.device.elapsed
+        self._until_application = self.device.until_due
+        self._link = board.link
+        self._read_into = board.link.read_into
+        self._write = board.link.write
         self.last = self._ticks_ms()
         # Only a sleepy end device's link has it: its parent keeps frames until it asks.
         self._poll_parent = getattr(board.link, "poll", None)
@@ -115,7 +127,7 @@ class Agent:
         if elapsed:
             self.owed += elapsed
             self._uncounted += elapsed
-            self.device.elapsed(elapsed)
+            self._tell_elapsed(elapsed)
 
     def _count(self):
         """Bring the clocks to now that a block does not need."""
@@ -133,10 +145,11 @@ class Agent:
 
     def poll(self):
         """Run every due step once; never sleeps."""
-        joined = self.board.link.joined
+        joined = self._link.joined
         if joined != self.joined:
             self.joined = joined
             self._receiver = None
+            self._left = 0
             self._rejoined = joined
         if self.updater is None:
             self._watch()
@@ -164,14 +177,16 @@ class Agent:
     def _until_next(self):
         wait = _IDLE_WAIT
         if self.updater is None:
-            due = max(self._due - self.owed, self._pause)
+            due = self._pause
+            if not self._owing:
+                due = max(self._due - self.owed, due)
         else:
             due = self.updater.until_due(self.joined)
         if 0 <= due < wait:
             wait = due
         if self._poll_parent and self.joined:
             wait = max(0, min(wait, self._until_poll()))
-        return min(wait, self.device.until_due())
+        return min(wait, self._until_application())
 
     def _until_poll(self):
         return self._poll_period - self._since_poll - self._uncounted
@@ -207,13 +222,16 @@ class Agent:
         """Load it: it goes on where its predecessor was. None if the heap has no room for it."""
         self.since_heard = 0
         try:
+            # What takes large pieces of the heap comes first.
+            if self._receiver is None:
+                self._listen()
+            wire = bytearray(WIRE)
             from firmware_agent.updater import Updater
             from hal.link import encode
 
             self._encode = encode
-            byte_loops.table()
             self.store = self._handover.reopen()
-            self.updater = Updater(self, self._kept)
+            self.updater = Updater(self, self._kept, wire)
         except MemoryError:
             _forget()
             self._wait()
@@ -235,11 +253,20 @@ class Agent:
         self.updater = None
         _forget()
 
+    def _owe(self, work):
+        """The store has work: the next poll begins with it."""
+        self._owing = work
+        self._unload()
+
     def _let_store(self, work):
         """What the updater wants of the store, while that is not loaded; the next one goes on from there."""
         store = self.store
         result = refusal = None
         self._owing = work
+        between = self._left == 0 and (self._receiver is None or self._receiver.between())
+        if between and self.hush() and work >= _VERIFY:
+            forget("hal.link")  # these take the most, and come once an image
+        _forget()  # again: references that kept it may be gone now
         try:
             if work == _RESUME:
                 result = store.resume()
@@ -247,8 +274,10 @@ class Agent:
                 result = store.start(self.offer)
             elif work == _ADMIT:
                 result = store.admit()
-            else:
+            elif work == _VERIFY:
                 store.verify_start()
+            else:
+                self.trial.confirm()
         except Rejected as failure:
             refusal = failure
         except FlashError as failure:
@@ -256,24 +285,20 @@ class Agent:
                 raise
             refusal = Rejected(reject.FLASH_FAILED, str(failure))
         except MemoryError:
-            # Nothing of it is half done that would not be done again.
-            self._wait()
+            self._wait()  # nothing of it is half done that would not be done again
             return
         self._owing = 0
+        if work == _CONFIRM:
+            self.trial = None
+            return
         self._done = (work, result, refusal)
         self._load()
 
-    def _work(self):
-        while self.updater is not None and self.updater.work:
-            work = self.updater.work
-            self._unload()
-            self._let_store(work)
-
     def _step(self):
-        self.updater.step(self.joined)
-        self._work()
         updater = self.updater
-        if updater is None:
+        updater.step(self.joined)
+        if updater.work:
+            self._owe(updater.work)
             return
         device = self.device
         client = updater.client
@@ -286,57 +311,51 @@ class Agent:
         self._poll_period = client.poll_period()
         if self.since_heard >= _REST and client.due >= _REST and not device.wanted_file:
             if updater.idle and updater.endpoint.search is None and self.trial is None:
-                del updater, client
-                self._rest()
-
-    def _rest(self):
-        """Nothing is to be done for long: what is on flash is enough to go on from."""
-        self._unload()
-        if not self.store.downloading and not self.store.candidate:
-            self.store = None
+                del updater, client  # what is on flash is enough to go on from
+                self._unload()
+                if not self.store.downloading and not self.store.candidate:
+                    self.store = None
 
     def _let_go(self):
         """At rest: of what is made again when it is wanted. Others may have had a short use for the store."""
-        self._hush()
+        if self.hush():
+            forget("hal.link")
         if self.store is None and self._handover.store is not None:
             self._handover.rest()
             forget("firmware_agent.store")
 
-    def _hush(self):
-        """Let go of what frames are made in. Part of a frame, if one has begun, is lost."""
-        if self._encode is not None or self._receiver is not None:
-            self._encode = self._receiver = None
-            self._input = bytearray(_LITTLE)
-            byte_loops.rest()
-            forget("hal.link")
+    def hush(self):
+        """Let go of what frames are made in, and of a part of one; False if there was nothing."""
+        if self._encode is None and self._receiver is None:
+            return False
+        self._encode = self._receiver = None
+        self._input = bytearray(_LITTLE)
+        byte_loops.rest()
+        return True
 
     def _try(self):
         """The trial's part: it is confirmed at a moment when nothing is asked for, since that checks a
         signature, and the updater has to go meanwhile."""
         updater = self.updater
         heard = updater is not None and self.announced and updater.endpoint.heard and updater.idle
-        updater = None
         if self.trial.check(self._since_boot, heard):
-            self._unload()
-            self._hush()
-            try:
-                self.trial.confirm()
-            except MemoryError:
-                self._wait()
-                return
-            self.trial = None
+            self._owe(_CONFIRM)
 
     # Link
 
     def _read_link(self):
         """Take what the link has, one buffer at a time; the application is served in between."""
-        first = self._input
-        n = self.board.link.read_into(first)
-        if n == 0 or (self._receiver is None and not self._listen()):
+        data = self._input
+        n = self._left
+        if n:
+            self._left = 0
+        else:
+            n = self._read_into(data)
+        if n == 0 or (self._receiver is None and not self._hear()):
             return
-        self._take(first, n)
-        if first is not self._input:
-            self._take(self._input, self.board.link.read_into(self._input))
+        self._take(data, n)
+        if data is not self._input and not self._left:
+            self._take(self._input, self._read_into(self._input))
 
     def _take(self, data, n):
         receiver = self._receiver
@@ -345,35 +364,48 @@ class Agent:
             at = receiver.feed(data, at, n)
             if not receiver.ready:
                 break
-            self._take_frame(receiver.buffer, receiver.length)
+            if self._take_frame(receiver.buffer, receiver.length):
+                self._leave_rest(data, at, n)
+                break
+
+    def _leave_rest(self, data, at, n):
+        """data[at:n] is taken when the store has done its work."""
+        self._left = n - at
+        for i in range(at, n):
+            self._input[i - at] = data[i]
 
     def _listen(self):
+        from hal.link import FrameReceiver
+
+        buffer = bytearray(_MUCH)
+        self._receiver = FrameReceiver(hunting=False)
+        self._input = buffer
+
+    def _hear(self):
         """Something comes. False, and it is lost, if the heap has no room for a frame."""
         self.since_heard = 0
         try:
-            from hal.link import FrameReceiver
-
-            self._receiver = FrameReceiver()
-            self._input = bytearray(_MUCH)
+            self._listen()
         except MemoryError:
             self._wait()
             return False
         return True
 
     def _take_frame(self, buf, length):
-        """One frame's contents. It is lost if there is no room for who would read it."""
+        """One frame's contents. It is lost if there is no room for who would read it. Returns the
+        work that the store has from it, or 0."""
         updater = self.updater
         if updater is None:
             busy = self._pause or self._owing
             updater = self._load() if not busy and self._is_for_us(buf, length) else None
             if updater is None:
-                return
+                return 0
             updater.catch_up()
         updater.take_frame(buf, length)
-        if updater.work:
-            # Nobody may hold on to it.
-            updater = None
-            self._work()
+        work = updater.work
+        if work:
+            self._owe(work)
+        return work
 
     def _is_for_us(self, buf, length):
         if length <= _FRAME_HEADER:
@@ -384,7 +416,7 @@ class Agent:
 
     def transmit(self, length, contents, wire):
         """Send contents[:length]; ``wire``: a buffer with room for them as they go out."""
-        self.board.link.write(wire, self._encode(contents, length, wire))  # type: ignore[misc]  # it is loaded
+        self._write(wire, self._encode(contents, length, wire))  # type: ignore[misc]  # it is loaded
 
     def _tell_progress(self):
         client = self.updater.client

@@ -20,7 +20,6 @@ from firmware_agent.reject import Rejected
 from firmware_agent.store.firmware_store import ADMIT as JUDGE
 from firmware_agent.store.firmware_store import COMPLETE, RESTART, WRITTEN, Offer
 from hal.flash import FlashError
-from hal.link import encoded_limit
 
 _BLOCK_EVENT_PERIOD = 1000  # ms between block events
 _TIDY_PERIOD = 1000  # ms that code which is wanted now and then may stay loaded
@@ -41,10 +40,11 @@ class Updater:
     """``client``, ``endpoint``: see there. ``work``: RESUME, START, ADMIT or VERIFY if the store has to do
     that before anything else: then unload this, let it, and call go_on() of a new one; else 0.
 
-    agent: the Agent. kept: what keep() of the one before gave; None for the first since the reset.
+    agent: the Agent. kept: what keep() of the one before gave; None for the first since the reset. wire: a
+    buffer with room for any frame as it goes out.
     """
 
-    def __init__(self, agent, kept):
+    def __init__(self, agent, kept, wire):
         board = agent.board
         store = agent.store
         settings = client_settings(board)
@@ -64,7 +64,7 @@ class Updater:
         self.work = 0
         self._first = kept is None
         self._frame = self.endpoint.reply  # which is on its way before anything else is written
-        self._wire = bytearray(encoded_limit(len(self._frame)))
+        self._wire = wire
         self._file = None  # an UpgradeFile until the header is known
         self._ticks_ms = board.clock.ticks_ms
         self._ticks_diff = board.clock.ticks_diff
@@ -373,6 +373,8 @@ class Updater:
             return  # its anchors have changed since the reset: the client does not know yet
         if self._postponed < _POSTPONE_LIMIT and not self._agent.application.may_activate():
             return
+        # Its record takes a large piece of the heap. Nothing is said or heard any more before the reset.
+        self._agent.hush()
         store = self._store
         store.install()
         board = self._board

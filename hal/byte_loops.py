@@ -24,7 +24,8 @@ ENDED = 4
 
 
 def _fcs_table():
-    table = array("H", [0] * 256)
+    # Not from a list: MicroPython would need 1 KiB for that in one piece, 2 KiB on 64 bits.
+    table = array("H", range(256))
     for byte in range(256):
         value = byte
         for _ in range(8):

@@ -40,9 +40,12 @@ class FrameReceiver:
 
     After feed() set ``ready``, ``buffer[:length]`` holds the contents until the next feed().
     ``frames`` counts good frames, ``dropped`` bad ones (wrong FCS, too short, too long, aborted).
+
+    hunting: until the first flag everything is noise. False for one that takes over ``between`` two frames:
+    the flag that ended the last one may have been the first of the next.
     """
 
-    def __init__(self, limit=MAX_CONTENTS):
+    def __init__(self, limit=MAX_CONTENTS, hunting=True):
         self.buffer = bytearray(limit + 2)  # the FCS lands behind the contents
         self.length = 0
         self.ready = False
@@ -51,14 +54,22 @@ class FrameReceiver:
         self._table = byte_loops.table()
         # take()'s, in its order.
         self._registers = array("H", [0, byte_loops.FCS_INIT, 0, limit + 2, 0])
-        self.reset()
+        self._hunting = hunting
+        if hunting:
+            self.reset()
 
     def reset(self):
         """Forget a frame begun: the stream was cut."""
         self.ready = False
-        self._hunting = True  # until the first flag everything is noise
+        self._hunting = True
         self._registers[byte_loops.FILL] = 1  # a byte of it, so that the flag ends something
         self._registers[byte_loops.ENDED] = 0
+
+    def between(self):
+        """True if no frame has begun since the last flag. No property: for a class that has one, MicroPython
+        looks for it whenever an attribute is set."""
+        registers = self._registers
+        return not self._hunting and (registers[byte_loops.ENDED] != 0 or registers[byte_loops.FILL] == 0)
 
     def feed(self, data, start, end):
         """Take data[start:end] up to the end of one good frame; returns the first index not taken."""

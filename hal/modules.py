@@ -22,8 +22,11 @@ def forget(name, kept=""):
     if sys.implementation.name != "micropython":
         return
     stay = kept.split()
-    for loaded in list(sys.modules):
-        within = loaded == name or loaded.startswith(name + ".")
+    below = name + "."
+    # What is left of MicroPython's dict stays where it is when an entry goes; a list of all names would be a
+    # large piece to ask of a heap that may be full.
+    for loaded in sys.modules:
+        within = loaded == name or loaded.startswith(below)
         if within and loaded[len(name) + 1 :] not in stay and not hasattr(sys.modules[loaded], "__path__"):
             dot = loaded.rfind(".")
             package = sys.modules[loaded[:dot]]

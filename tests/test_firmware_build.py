@@ -7,17 +7,18 @@ import sys
 import pytest
 
 from tools import boot_files, firmware, layout
+from tools.errors import Failed
 
-TOOLS = ("make", "arm-none-eabi-gcc")
+COMPILERS = {"qemu_mps2": "arm-none-eabi-gcc", "host": "gcc"}
 
 
-def refused(place, exit_codes):
+def refused(board, place, exit_codes):
     """What the build says where the only tools are these; each ends with its exit code."""
     for name, code in exit_codes.items():
         tool = place / name
         tool.write_text(f"#!/bin/sh\nexit {code}\n")
         tool.chmod(0o755)
-    command = [sys.executable, "-m", "tools.firmware", "qemu_mps2"]
+    command = [sys.executable, "-m", "tools.firmware", board]
     environment = {**os.environ, "PATH": str(place)}
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, cwd=layout.ROOT, timeout=60, check=False
@@ -26,28 +27,40 @@ def refused(place, exit_codes):
     return done.stderr.strip()
 
 
-@pytest.mark.parametrize("missing", TOOLS)
-def test_a_missing_tool_is_one_clear_line(missing, tmp_path):
-    (line,) = refused(tmp_path, {name: 0 for name in TOOLS if name != missing}).splitlines()
-    assert f"no {missing} here" in line and "make toolchain" in line
+@pytest.mark.parametrize("board", COMPILERS)
+def test_a_missing_tool_is_one_clear_line(board, tmp_path):
+    tools = ("make", COMPILERS[board])
+    for missing in tools:
+        place = tmp_path / missing
+        place.mkdir()
+        (line,) = refused(board, place, {name: 0 for name in tools if name != missing}).splitlines()
+        assert f"no {missing} here" in line and "make toolchain" in line
 
 
-def test_a_compiler_without_a_c_library_is_told(tmp_path):
-    told = refused(tmp_path, {"make": 0, "arm-none-eabi-gcc": 1})
+@pytest.mark.parametrize("board", COMPILERS)
+def test_a_compiler_without_a_c_library_is_told(board, tmp_path):
+    told = refused(board, tmp_path, {"make": 0, COMPILERS[board]: 1})
     assert "has no C library" in told and "make toolchain" in told
 
 
-def test_firmware_of_other_sources_is_told_from_one_of_these(tmp_path, monkeypatch):
-    board = "qemu_mps2"
+def test_a_device_without_its_board_s_firmware_is_told_how_to_build_that(tmp_path, monkeypatch):
+    monkeypatch.setattr(firmware, "BUILD", tmp_path)
+    with pytest.raises(Failed, match="no firmware for host yet; build it: make firmware BOARD=host"):
+        firmware.built("host")
+
+
+@pytest.mark.parametrize("board", COMPILERS)
+def test_firmware_of_other_sources_is_told_from_one_of_these(board, tmp_path, monkeypatch):
     monkeypatch.setattr(firmware, "BUILD", tmp_path)
     with pytest.raises(FileNotFoundError):
         firmware.is_stale(board)
     frozen = tmp_path / board / "frozen"
-    for name, data in boot_files.fixed_sources(board).items():
+    for name, data in boot_files.frozen_sources(board).items():
         (frozen / name).parent.mkdir(parents=True, exist_ok=True)
         (frozen / name).write_bytes(data)
     configuration = tmp_path / board / "configuration"
-    files = sorted((layout.ROOT / "boards" / board).glob("mpconfigboard.*"))
+    files = sorted((layout.ROOT / "boards" / board).glob("mpconfig*"))
+    assert files
     configuration.write_bytes(b"".join(file.read_bytes() for file in files))
     built = firmware.firmware_of(board)
     built.write_bytes(b"")

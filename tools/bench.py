@@ -2,7 +2,9 @@
 
 On the air: tools/air.py says what is counted and what the bound is. The heap is that of real MicroPython (64
 bits) on the host board, in whole updates from a zigpy hub, with an application that does nothing: the
-smallest in which one succeeds, and what is in use at most after a collection.
+smallest in which one succeeds, and what is in use at most after a collection. Once with the board's own
+firmware, which has the boot files frozen as a device has, and once with stock MicroPython, where they are a
+file system.
 """
 
 import asyncio
@@ -14,7 +16,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tools import air, bench_board
+from tools import air, bench_board, firmware
+from tools.demo.images import Images
+from tools.emulator.machine import MICROPYTHON, OWN_FIRMWARE
+from tools.emulator.state_dir import HOST
 
 # As the agent's own events: on the host board, what is printed would go to the link.
 _TELL = """
@@ -75,14 +80,23 @@ def loss_table() -> Table:
     return table
 
 
+def make_images(directory: Path) -> Images:
+    """Two releases of an application that does nothing but tell how much heap is in use."""
+    return bench_board.make_images(directory, False, _TELL)
+
+
 async def heap_table(console: Console) -> Table:
     """Of a whole update on real MicroPython."""
+    table = Table("heap of 64-bit MicroPython, the agent as .mpy", "boot files frozen", "stock MicroPython")
+    firmware.build(HOST)
     with tempfile.TemporaryDirectory(prefix="hanota-") as name:
-        made = bench_board.make_images(Path(name), False, _TELL)
-        rows = await bench_board.heap_rows(made, "host", console)
-    table = Table("heap of 64-bit MicroPython, the agent as .mpy", "value")
-    for row in rows:
-        table.add_row(*row)
+        made = make_images(Path(name))
+        columns = [
+            await bench_board.heap_rows(made, HOST, console, interpreter)
+            for interpreter in (OWN_FIRMWARE, MICROPYTHON)
+        ]
+    for (what, frozen), (_, stock) in zip(*columns, strict=True):
+        table.add_row(what, frozen, stock)
     return table
 
 

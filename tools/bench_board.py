@@ -23,6 +23,7 @@ from tools import bench_start, firmware, keys, layout, romfs
 from tools.demo import images as demo_images
 from tools.demo.device import HOST, Device
 from tools.demo.images import V1, V2, Images
+from tools.emulator.machine import MICROPYTHON
 from tools.errors import Failed
 from tools.hub.images import load_image
 from tools.hub.session import DeviceAway, HubSession
@@ -76,10 +77,12 @@ class NotDone(Exception):
     """The update did not come to its end; the text says how far it came."""
 
 
-async def update(made: Images, board: str, heap: int) -> tuple[list[int], list[int]]:
+async def update(
+    made: Images, board: str, heap: int, interpreter: str = MICROPYTHON
+) -> tuple[list[int], list[int]]:
     """One update with ``heap`` KiB: bytes in use before it, and during it. NotDone if that is too small."""
     with tempfile.TemporaryDirectory(prefix="hanota-") as name:
-        options = ("--board", board, "--heap", f"{heap}k")
+        options = ("--board", board, "--interpreter", interpreter, "--heap", f"{heap}k")
         device = Device(Path(name) / "device", made.public_key, made.upgrade_file(1), options)
         async with device:
             try:
@@ -118,13 +121,13 @@ def _heaps(device: Device, start: int = 0, end: int | None = None) -> list[int]:
     return [event.fields["used"] for event in device.events[start:end] if event.name == "heap"]
 
 
-async def smallest_heap(made: Images, board: str, console: Console) -> int:
+async def smallest_heap(made: Images, board: str, console: Console, interpreter: str = MICROPYTHON) -> int:
     """KiB, a multiple of STEP."""
     low, high = 2, LARGEST // STEP  # ``high`` is known to do
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            await update(made, board, middle * STEP)
+            await update(made, board, middle * STEP, interpreter)
             done = True
             console.print(f"a heap of {middle * STEP} KiB: enough")
         except NotDone as reason:
@@ -153,13 +156,15 @@ def agent_size() -> int:
     return len(romfs.write(romfs.compiled_all(sources)))
 
 
-async def heap_rows(made: Images, board: str, console: Console) -> list[tuple[str, str]]:
+async def heap_rows(
+    made: Images, board: str, console: Console, interpreter: str = MICROPYTHON
+) -> list[tuple[str, str]]:
     """What an update and the time before it take of the heap."""
     try:
-        idle, busy = await update(made, board, LARGEST)
+        idle, busy = await update(made, board, LARGEST, interpreter)
     except NotDone as reason:
         raise Failed(f"no update on {board} even with a heap of {LARGEST} KiB: {reason}") from None
-    least = await smallest_heap(made, board, console)
+    least = await smallest_heap(made, board, console, interpreter)
     return [
         ("heap in use at rest, after a collection", f"{idle[-1]:,} bytes"),
         ("most in use during an update, after a collection", f"{max(busy):,} bytes"),

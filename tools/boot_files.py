@@ -28,6 +28,14 @@ def fixed_sources(board: str) -> dict[str, bytes]:
     return romfs.folded({name: (layout.ROOT / name).read_bytes() for name in fixed_files(board)})
 
 
+def frozen_sources(board: str) -> dict[str, bytes]:
+    """What ``board``'s firmware has frozen."""
+    sources = fixed_sources(board)
+    if board == "host":
+        sources[MAIN.relative_to(layout.ROOT).as_posix()] = MAIN.read_bytes()
+    return sources
+
+
 def build_rom(modules: dict[str, bytes] | None = None) -> bytes:
     """The host board's ROM. ``modules``: what the device's verifier needs beside it, compiled."""
     sources = {name: (layout.ROOT / name).read_bytes() for name in fixed_files("host")}

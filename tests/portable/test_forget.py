@@ -4,6 +4,7 @@ import gc
 import sys
 
 from hal.modules import count, forget
+from tests.portable.full_heap import filled
 
 _MICROPYTHON = sys.implementation.name == "micropython"
 _PACKAGE = "firmware_agent.trust"
@@ -61,3 +62,21 @@ def test_what_was_forgotten_takes_no_memory():
         assert _in_use() - before > 10000  # the classes and functions of its modules, from source
         forget(_PACKAGE)
     assert _in_use() - before < 500
+
+
+def test_a_full_heap_is_enough_to_forget_in():
+    if not _MICROPYTHON:
+        return
+    __import__(_PACKAGE + ".cbor")
+    __import__(_PACKAGE + ".known_keys")
+    others = ["other%d" % n for n in range(50)]  # a list of so many modules takes a large piece
+    for name in others:
+        sys.modules[name] = sys
+    rest = filled(64)
+    try:
+        forget(_PACKAGE)
+    finally:
+        del rest
+        for name in others:
+            del sys.modules[name]
+    assert [name for name in sys.modules if name.startswith(_PACKAGE + ".")] == []

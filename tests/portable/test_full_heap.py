@@ -7,6 +7,7 @@ import sys
 from firmware_agent.protocol import session as ss
 from firmware_agent.protocol import states
 from hal.modules import forget
+from tests.portable.full_heap import filled
 from tests.portable.scripted import (
     BASIC,
     FOREVER,
@@ -208,7 +209,7 @@ def test_heap_that_is_full():
     answers = [bytearray(frame) for frame in answers]
     handle = rig.endpoint.handle_frame
     results = bytearray(len(answers))
-    rest = _fill_heap()
+    rest = filled(256)
     for i in range(len(answers)):
         results[i] = handle(answers[i], len(answers[i]))
     del rest
@@ -217,15 +218,3 @@ def test_heap_that_is_full():
     assert rig.client.outstanding == ss.BLOCK and rig.state == states.DOWNLOADING
     assert handle(answers[0], len(answers[0])) and rig.endpoint.reply_length
     rig.answer()
-
-
-def _fill_heap():
-    """All of it but a few hundred bytes."""
-    rest = None
-    size = 65536
-    while size > 256:
-        try:
-            rest = [rest, bytearray(size)]
-        except MemoryError:
-            size //= 2
-    return rest

@@ -43,6 +43,20 @@ def test_one_flag_ends_and_starts():
     assert frames_of(wire)[0] == [b"first", b"second"]
 
 
+def test_between_two_frames_another_receiver_may_take_over():
+    first = FrameReceiver()
+    assert not first.between(), "it hunts for a flag"
+    wire = framed(b"first") + framed(b"second")[1:]
+    for end in range(1, len(wire)):
+        got, receiver = frames_of(wire[:end])
+        # The flag in the middle ends the first frame, and may start the second.
+        assert receiver.between() == (end in (1, len(framed(b"first")))), end
+        if receiver.between() and got:
+            assert frames_of(wire[end:], FrameReceiver(hunting=False))[0] == [b"second"]
+            assert frames_of(wire[end:], FrameReceiver())[0] == []
+    assert end == len(wire) - 1 and frames_of(wire)[1].between()
+
+
 def test_wrong_fcs_is_dropped_and_counted():
     wire = bytearray(framed(b"payload"))
     wire[3] ^= 1

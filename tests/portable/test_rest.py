@@ -1,13 +1,16 @@
 """The updater comes and goes: unloaded at rest and while the store checks, and nobody outside can tell."""
 
+import gc
 import struct
 import sys
 
 from firmware_agent import agent as agent_module
 from firmware_agent.agent import Agent
 from firmware_agent.store.firmware_store import COMPLETE
+from hal.link import encoded_limit
 from tests.portable import bench
 from tests.portable.scripted import (
+    BLOCK,
     BLOCK_REQUEST,
     END,
     FOREVER,
@@ -178,6 +181,7 @@ def test_nothing_that_is_kept_changes_by_resting():
     live(agent, 6 * SECOND)
     updater = agent.updater
     assert updater.endpoint.server_address == 0x4321 and updater.endpoint.server_endpoint == 7
+    assert len(updater._wire) == encoded_limit(len(updater._frame))
     before = updater.keep()
     agent._unload()
     assert agent._load().keep() == before
@@ -228,14 +232,41 @@ class Checked:
         self._seen.append(self._name)
         assert self._agent.updater is None, self._name
         assert loaded() != MICROPYTHON, self._name
+        gc.collect()
+        # What lies on MicroPython's stack may keep it there, by chance.
+        assert MICROPYTHON or Alive.alive == [], self._name
+        assert self._agent._receiver is None and self._agent._encode is None, self._name
         with bench.RememberedSignatures():
             return self._method(*arguments)
+
+
+class Alive:
+    """Counts in ``alive`` how many of it the collector has left."""
+
+    alive = []
+
+    def __init__(self):
+        self.alive.append(self.__class__)
+
+    def __del__(self):
+        self.alive.pop()
+
+
+class Watched(Hub):
+    """Each updater of ``agent`` holds an Alive."""
+
+    agent = None
+
+    def hear(self, frame):
+        if not hasattr(self.agent.updater, "held"):
+            self.agent.updater.held = Alive()
+        Hub.hear(self, frame)
 
 
 def two_lives(board, device, prepare):
     """The life that downloads, and that on trial; ``prepare(name, agent)`` for each method that checks."""
     for cause in ("power-on", "reset"):
-        agent = Agent(board, device.power_on(cause), Working())
+        agent = board.agent = Agent(board, device.power_on(cause), Working())
         for name in CHECKS:
             prepare(name, agent)
         agent.start()
@@ -255,13 +286,50 @@ class Working(Application):
 
 def test_while_the_store_checks_the_updater_is_unloaded():
     image = bench.Image("v2")
-    board = Hub()
+    board = Watched()
     board.file = file_of(image)
     device = bench.Bench().at_factory()
     seen = []
     two_lives(board, device, lambda name, agent: Checked(device.store, name, seen, agent))
     assert seen == list(CHECKS)
     assert board.events.count("accepted") == board.events.count("confirmed") == 1
+
+
+class TalksBeside(Hub):
+    """Behind the answer to each block request a question comes at once."""
+
+    def say(self, zcl, **how):
+        Hub.say(self, zcl, **how)
+        if zcl[2] == BLOCK:
+            Hub.say(self, READ_ATTRIBUTES + b"\x06\x00")
+
+
+def test_a_frame_behind_the_one_that_gives_the_store_work_is_taken_after_that():
+    image = bench.Image("v2")
+    board = TalksBeside()
+    board.file = file_of(image)
+    board.activation = FOREVER
+    with bench.RememberedSignatures():
+        agent = Agent(board, bench.Bench().at_factory().power_on(), Working())
+        agent.start()
+        live(agent, board.now + 5 * SECOND)
+    assert board.events.count("accepted") == board.events.count("verified") == 1
+    blocks = [number for _, command, number in board.asked if command == BLOCK_REQUEST]
+    answers = [frame for frame in board.sent if frame[12:15] == b"\x18\x21\x01"]
+    assert len(answers) == len(blocks) == -(-len(board.file) // 63)
+
+
+def test_after_a_rest_one_flag_may_still_end_a_frame_and_start_the_next():
+    board = Hub()
+    agent = resting(board)
+    assert agent._receiver is None
+    sent = len(board.sent)
+    board.say(READ_ATTRIBUTES + b"\x06\x00")
+    assert board.inbox[0] == 0x7E
+    board.inbox = board.inbox[1:]
+    agent.poll()
+    agent.poll()
+    assert len(board.sent) == sent + 1
 
 
 def test_work_that_the_heap_has_no_room_for_is_done_later():

@@ -37,7 +37,9 @@ def test_query_that_cannot_go_out_does_not_keep_the_trial_open():
     assert agent.updater.client.poll_timeout() == 0 and not trial.confirmed
     agent.updater.endpoint.heard = True
     agent.poll()
-    assert trial.confirmed and agent.updater is None
+    assert not trial.confirmed and agent.updater is None, "it is unloaded first"
+    agent.poll()
+    assert trial.confirmed
     # It goes out when the link is back.
     board.joined = True
     agent.poll()

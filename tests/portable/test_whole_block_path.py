@@ -58,12 +58,13 @@ class Hub(Board):
         self._answer = bytearray(aps(block(0, bytes(STEP), version=VERSION)))
         self._wire = bytearray(encoded_limit(len(self._answer)))
         self._length = 0
+        self._at = 0  # of the bytes in _wire, those that were read
 
     def read_into(self, buf):
-        n = self._length
+        n = min(self._length - self._at, len(buf))
         for i in range(n):
-            buf[i] = self._wire[i]
-        self._length = 0
+            buf[i] = self._wire[self._at + i]
+        self._at += n
         return n
 
     def write(self, buf, n):
@@ -85,6 +86,7 @@ class Hub(Board):
         self.fill(answer, AT + 5)
         self.blocks += 1
         self._length = encode(answer, AT + 5 + size, self._wire)
+        self._at = 0
 
     def fill(self, answer, at):
         """The bytes of the block that was asked for, in answer[at:]."""
@@ -257,7 +259,8 @@ def test_20000_blocks_of_whole_files_from_the_header_on():
     files = BLOCKS // blocks + 1
 
     def run():
-        for _ in range(blocks + 1):  # each a block; the last one asks in vain
+        # Each a block; one for the judgement, and the last one asks in vain.
+        for _ in range(blocks + 2):
             agent.poll()
 
     with bench.RememberedSignatures():

@@ -16,9 +16,10 @@ from tools.client_setting import ClientSetting
 from tools.devices import IMAGE_TYPES
 from tools.emulator.emulator import MACHINES, Emulator
 from tools.emulator.factory import check_identity, make_device
-from tools.emulator.machine import HEAPS, Options
+from tools.emulator.machine import HEAPS, MICROPYTHON, OWN_FIRMWARE, PYTHON, Options
 from tools.emulator.state_dir import HOST, StateDir
 from tools.errors import Failed, UnusableArguments
+from tools.firmware import built
 from tools.host_port import HostPort
 from tools.number import U16, Number
 from tools.zigbee_time import Clock
@@ -96,7 +97,12 @@ def _heap(ctx, param, value: str | None) -> str:
 )
 @click.option("--stdio", is_flag=True, help="The link is standard input and output.")
 @click.option(
-    "--interpreter", type=click.Choice(["micropython", "python"]), default="micropython", show_default=True
+    "--interpreter",
+    type=click.Choice([MICROPYTHON, OWN_FIRMWARE, PYTHON]),
+    default=MICROPYTHON,
+    show_default=True,
+    help=f"What runs the host board: stock MicroPython; {OWN_FIRMWARE}, which make firmware BOARD={HOST} "
+    "builds with the boot files frozen; or CPython, for debugging.",
 )
 @click.option(
     "--max-data-size",
@@ -167,8 +173,10 @@ def command(
     """
     if (listen is not None) + (connect is not None) + pty + stdio != 1:
         raise UnusableArguments("say where the HAN link goes: one of --listen, --connect, --pty and --stdio")
-    if board != HOST and interpreter != "micropython":
+    if board != HOST and interpreter != MICROPYTHON:
         raise UnusableArguments(f"--interpreter {interpreter} is for --board {HOST} alone")
+    if interpreter == OWN_FIRMWARE:
+        interpreter = str(built(HOST))
     anchor = None if trust is None else keys.load_public(trust)
     state = StateDir(state_path)
     if not state.holds_device and factory is None:

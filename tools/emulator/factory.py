@@ -4,8 +4,6 @@ import json
 import os
 from pathlib import Path
 
-import click
-
 from boards.common import flash_map
 from boards.common.store import open_store
 from boards.common.verifier import PYTHON
@@ -121,15 +119,7 @@ def make_device(
 def _write_qemu_files(
     state: StateDir, board: str, flash: bytes, identity: dict, modules: dict[str, bytes]
 ) -> None:
-    built = firmware.firmware_of(board)
-    if not built.is_file():
-        raise Failed(f"no firmware for {board} yet; build it: make firmware BOARD={board}")
-    if firmware.is_stale(board):
-        click.echo(
-            f"the firmware of {board} was built of other sources than these: make firmware BOARD={board}",
-            err=True,
-        )
-    files.write(state.firmware, built.read_bytes())
+    files.write(state.firmware, firmware.built(board).read_bytes())
     files.write(state.flash, flash)
     os.truncate(state.flash, memory_map.PSRAM_SIZE)
     known = json.dumps(identity).encode()

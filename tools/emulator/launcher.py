@@ -1,8 +1,8 @@
 """The emulated board's silicon: maps flash, registers and screen, then becomes the interpreter.
 
 Runs as a process of its own: ``python -m tools.emulator.launcher STATE_DIR RUNTIME_JSON INTERPRETER HEAP``.
-The real MicroPython runs inside this process and sees the mapped files as memory. When the emulator
-dies, so does this process: that is the power cut.
+The real MicroPython runs inside this process and sees the mapped files as memory; the board's own firmware
+takes its place and maps them itself. When the emulator dies, so does this process: that is the power cut.
 """
 
 import ctypes
@@ -14,10 +14,13 @@ import sys
 from pathlib import Path
 
 from boards.common import flash_map as fm
+from tools.emulator.machine import MICROPYTHON, PYTHON
 from tools.emulator.state_dir import StateDir
 
 _PR_SET_PDEATHSIG = 1
-_LONGEST_ARGUMENT = 200  # MicroPython interns arguments: above 255 bytes it ends before it starts
+_MAIN_MODULE = "boards.host.main"  # in the firmware
+# In the environment: MicroPython would keep an argument in its heap for ever.
+_FACTS = "HANOTA_START"
 
 
 def die_with(parent: int) -> None:
@@ -38,27 +41,37 @@ def main() -> None:
     runtime = json.loads(runtime_json)
     die_with(runtime.pop("parent"))
     state = StateDir(Path(state_dir))
-    memories = {
-        "flash": _map(state.flash, fm.FLASH_SIZE),
-        "registers": _map(state.registers, fm.REGISTERS_SIZE),
-        "screen": _map(state.screen, fm.SCREEN_SIZE),
+    places = {
+        "flash": (state.flash, fm.FLASH_SIZE),
+        "registers": (state.registers, fm.REGISTERS_SIZE),
+        "screen": (state.screen, fm.SCREEN_SIZE),
     }
-    if interpreter == "python":
+    runtime["rom_size"] = state.rom.stat().st_size
+    if interpreter not in (MICROPYTHON, PYTHON):
+        places["rom"] = (state.rom, runtime["rom_size"])
+        runtime["files"] = {name: (str(path.resolve()), size) for name, (path, size) in places.items()}
+        # MicroPython looks in the working directory first: none of our packages is there.
+        os.chdir(state.path)
+        os.environ[_FACTS] = json.dumps(runtime)
+        os.execv(interpreter, _arguments(heap, ["-m", _MAIN_MODULE], state))
+    memories = {name: _map(path, size) for name, (path, size) in places.items()}
+    if interpreter == PYTHON:
         from boards.host.start import main as board_main
 
         runtime.update(memories)
-        board_main(str(state.device), runtime)
+        board_main(str(state.device), lambda: runtime)
         return
     import micropython_run
 
-    runtime["rom_size"] = state.rom.stat().st_size
     memories["rom"] = _map(state.rom, runtime["rom_size"])
     for name, memory in memories.items():
         runtime[name] = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    arguments = ["micropython", "-X", f"heapsize={heap}", str(state.main), str(state.device)]
-    facts = json.dumps(runtime)
-    pieces = [facts[at : at + _LONGEST_ARGUMENT] for at in range(0, len(facts), _LONGEST_ARGUMENT)]
-    sys.exit(micropython_run.run_main([*arguments, *pieces]))
+    os.environ[_FACTS] = json.dumps(runtime)
+    sys.exit(micropython_run.run_main(_arguments(heap, [str(state.main)], state)))
+
+
+def _arguments(heap: str, main: list[str], state: StateDir) -> list[str]:
+    return ["micropython", "-X", f"heapsize={heap}", *main, str(state.device)]
 
 
 if __name__ == "__main__":

@@ -7,16 +7,21 @@ from dataclasses import dataclass, field
 # What MicroPython is given for its heap. The host has objects of 64 bits, twice the size that they
 # have on a microcontroller.
 HEAPS = {"host": "192k", "qemu_mps2": "128k"}
+# What runs the host board: stock MicroPython; MicroPython with the boot files frozen; CPython, for debugging.
+MICROPYTHON = "micropython"
+OWN_FIRMWARE = "firmware"
+PYTHON = "python"
 
 
 @dataclass
 class Options:
-    """How to run the device. heap: bytes with k or m, empty for the board's own."""
+    """How to run the device. interpreter: MICROPYTHON, PYTHON, or the path of the host board's firmware.
+    heap: bytes with k or m, empty for the board's own."""
 
     address: int = 0x1234
     endpoint: int = 1
     profile: int = 0x0104
-    interpreter: str = "micropython"
+    interpreter: str = MICROPYTHON
     heap: str = ""
     max_data_size: int = 63
     # What the board's clock shows at power-on, seconds from 2000-01-01 UTC; None: it has none.

@@ -159,6 +159,12 @@ class BareBoard:
     def feed(self) -> None:
         pass
 
+    def read_into(self, buf: bytearray) -> int:
+        return 0
+
+    def write(self, buf: bytearray, n: int) -> None:
+        pass
+
 
 class _Board(BareBoard):
     def __init__(self, life: Life, chance: random.Random):
@@ -188,7 +194,8 @@ class _Agent(Agent):
     def _read_link(self) -> None:
         while self.inbox:
             frame = self.inbox.pop(0)
-            self._take_frame(frame, len(frame))
+            if self._take_frame(frame, len(frame)):
+                break
 
     def transmit(self, length: int, contents: bytearray, wire: bytearray) -> None:
         self.sent.append(bytes(contents[:length]))
@@ -202,8 +209,9 @@ class _Agent(Agent):
 
     @property
     def quiet(self) -> bool:
-        """Nothing is asked for, and nothing is kept to go back to."""
-        return self.trial is None and (self.updater is None or self.updater.idle)
+        """Nothing is asked for, nothing is kept to go back to, and the store has nothing to do."""
+        idle = self.updater is None or self.updater.idle
+        return self.trial is None and idle and not self._owing
 
 
 def make_store(flash: ObservedFlash, geometry: Geometry, rules: Device) -> FirmwareStore:
