@@ -98,18 +98,21 @@ class Updater:
             self._use_server(store.state)
         if work == VERIFY:
             client.complete()
-        elif work == ADMIT:
-            self._since_block = 0
-            client.start_download(store.position, store.until_boundary(store.position), offer.file_size)
-            if result == COMPLETE:
-                client.rest(ss.FOREVER)
-                self.work = VERIFY
-            if result is not None and result != RESTART:
-                self._tell_accepted()
-        else:
+        elif work != ADMIT:
             self._begin(result)
+        elif refusal is not None or result == COMPLETE:
+            # Nothing is asked for: not even what a Notify wanted to know meanwhile.
+            client.enter_download(offer.file_size)
+        else:
+            client.start_download(store.position, store.until_boundary(store.position), offer.file_size)
         if refusal is not None:
             self._refuse(refusal)
+        elif work == ADMIT:
+            self._since_block = 0
+            if result == COMPLETE:
+                self.work = VERIFY
+            if result != RESTART:
+                self._tell_accepted()
 
     def catch_up(self):
         """Bring every timer to now: before frames are handled, and before a request goes out, since a
@@ -264,13 +267,14 @@ class Updater:
         store = self._store
         self._emit_resume(offset)
         self._file = None
-        proof = None if store.complete else store.proof
-        self.client.start_download(offset, store.until_boundary(offset), store.offer.file_size, proof)
-        self.endpoint.tidy()  # what comes now is for blocks
+        size = store.offer.file_size
         if store.complete:
             # Nothing is left to ask for: hubs take a request past the end amiss.
-            self.client.rest(ss.FOREVER)
+            self.client.enter_download(size)
             self.work = VERIFY
+        else:
+            self.client.start_download(offset, store.until_boundary(offset), size, store.proof)
+        self.endpoint.tidy()  # what comes now is for blocks
 
     def _doubt(self):
         """The hub has another image under the same ids: fetch that one, unless it was refused already."""

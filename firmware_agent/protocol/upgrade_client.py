@@ -114,15 +114,23 @@ class UpgradeClient(Session):
     def start_download(self, offset, limit, size, proof=None):
         """Ask for ``size`` bytes in all, from ``offset`` on, at first at most ``limit`` at once.
 
-        Of the offer, if there is one; at boot, or after a refusal, of what restore() said before. proof: as
-        for download.go_on().
+        The rest as for enter_download(). proof: as for download.go_on().
+        """
+        self.enter_download(size, proof)
+        self.download.ask_at(offset, limit)
+
+    def enter_download(self, size, proof=None):
+        """Download ``size`` bytes, and ask for none yet: complete() or refused() follow, if it is not
+        start_download() that goes on.
+
+        Of the offer, if there is one; at boot, or after a refusal, of what restore() said before.
         """
         if self.state == states.OFFERED:
             self.image[:] = self.offer.image
         self.download.begin(size, proof)
         self.move(states.START)
         self.tries = 0
-        self.download.ask_at(offset, limit)
+        self.rest(FOREVER)
 
     def offers_the_same(self):
         """True if the offer is what is being downloaded: go_on() continues where it is."""

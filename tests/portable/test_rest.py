@@ -319,6 +319,42 @@ def test_a_frame_behind_the_one_that_gives_the_store_work_is_taken_after_that():
     assert len(answers) == len(blocks) == -(-len(board.file) // 63)
 
 
+class NotifiesAhead(Hub):
+    """Before the answer to each block request comes a notify."""
+
+    def say(self, zcl, **how):
+        if zcl[2] == BLOCK:
+            Hub.say(self, NOTIFY)
+        Hub.say(self, zcl, **how)
+
+
+def test_a_wish_to_query_changes_no_verdict_of_the_store():
+    # Refused by its head, and when it is read back; or good.
+    for damaged in (60, -1, None):
+        a_wish_to_query(damaged)
+
+
+def a_wish_to_query(damaged):
+    image = bench.Image("v2")
+    data = bytearray(image.data)
+    if damaged is not None:
+        data[damaged] ^= 1
+    image.data = bytes(data)
+    board = NotifiesAhead()
+    board.file = file_of(image)
+    board.activation = FOREVER
+    with bench.RememberedSignatures():
+        agent = Agent(board, bench.Bench().at_factory().power_on(), Working())
+        agent.start()
+        live(agent, board.now + 30 * SECOND)
+    # Each notify had its query, but those that came while one was under way already.
+    commands = [command for _, command, _ in board.asked]
+    assert commands.count(QUERY) > 2
+    assert board.events.count("rejected") == (damaged is not None)
+    assert board.events.count("verified") == (damaged is None)
+    assert END in commands
+
+
 def test_after_a_rest_one_flag_may_still_end_a_frame_and_start_the_next():
     board = Hub()
     agent = resting(board)
