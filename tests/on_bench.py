@@ -34,13 +34,12 @@ class Board:
         (spec,) = bench_file.select(path, (config.getoption("bench"),))
         if isinstance(spec.power, EmulatedPower):
             spec = replace(spec, power=replace(spec.power, heap=HEAP))
-        self.baud = spec.baud
+        self._baud = spec.baud
         self._loop = asyncio.new_event_loop()
         self._directory = tempfile.TemporaryDirectory(prefix="hanota-bench-")
         self._plugin = config.pluginmanager.get_plugin
         self._lock = BenchLock(spec.name, spec.lock, wait=True, tell=self._tell)
         self._bench = Bench(spec, Path(self._directory.name), Record(spec.name, 0, time.monotonic()))
-        self.port = self._bench.console.path
         self._held = contextlib.AsyncExitStack()
         try:
             self._do(self._start())
@@ -60,6 +59,12 @@ class Board:
         await self._held.enter_async_context(self._bench)
         await self._bench.begin()
         await self._bench.console.stop()
+
+    def run_file(self, module, names, timeout):
+        """As on_device.run_file(). The bench lives on meanwhile: what an emulator tells must not fill its
+        pipe, or it stops."""
+        port, baud = self._bench.console.path, self._baud
+        return self._do(asyncio.to_thread(on_device.run_file, port, baud, module, names, timeout))
 
     def _tell(self, text):
         """To the terminal; pytest would keep for itself what is printed within a test."""
@@ -105,9 +110,7 @@ class BenchFile(PortableFile):
             board = board_of(self.session)
             timeout = self.config.getoption("micropython_timeout")
             try:
-                self.results, self.said = on_device.run_file(
-                    board.port, board.baud, self.path.stem, names, timeout
-                )
+                self.results, self.said = board.run_file(self.path.stem, names, timeout)
             except click.ClickException as failure:
                 self.results, self.said = {}, failure.message
         if name not in self.results:

@@ -6,15 +6,18 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from types import SimpleNamespace
 
 import pytest
 
 from boards.common import flash_map as fm
 from firmware_agent.store.image_writer import PROOF_SIZE
+from tests import on_bench
 from tests.boards import BOARD, check_firmware, on
 from tests.contracts import implementations
 from tests.end_to_end.device_and_hub import hanota
 from tools import layout
+from tools.rig import on_device
 
 SMOKE_S = 900.0  # on a host that is busy with everything else, too
 SEED = "20261125"
@@ -90,6 +93,26 @@ def test_a_slice_of_the_portable_tests_on_the_bench():
     passed = int(done.stdout.split(" passed")[0].split()[-1])
     assert passed >= 30 and "failed" not in done.stdout
     print(f"{passed} portable tests on the bench {BOARD}")
+
+
+def test_a_talkative_test_does_not_stop_the_bench(monkeypatch):
+    """What the emulator tells is read while a file runs: else its pipe fills, and it stops."""
+    lines = 4000
+
+    def run_file(port, baud, *rest):
+        with on_device.repl(port, baud) as transport:
+            return transport.exec_raw(f"for _ in range({lines}): print('x' * 60)", timeout=20)
+
+    monkeypatch.setattr(on_device, "run_file", run_file)
+    options = {"bench": BOARD, "benches": None}
+    plugins = SimpleNamespace(get_plugin=lambda name: None)
+    config = SimpleNamespace(getoption=options.get, pluginmanager=plugins)
+    board = on_bench.Board(config)
+    try:
+        said, errors = board.run_file("test_cbor", [], 20)
+    finally:
+        board.stop()
+    assert errors == b"" and said.count(b"x" * 60) == lines
 
 
 def test_status_log_and_shell(console):
