@@ -12,6 +12,8 @@ HERDSMAN := $(VENV)/herdsman
 
 # What the boards' cross compilers, emulators and MicroPython's source come from, and tshark, on Debian.
 PACKAGES := $(shell cat boards/debian-packages.txt)
+# Processes that share the test files.
+WORKERS ?= 2
 # make demo BOARD=..., make firmware BOARD=...
 BOARD ?= host
 FIRMWARE_BOARD := $(if $(filter file,$(origin BOARD)),qemu_mps2,$(BOARD))
@@ -30,7 +32,7 @@ test: lint $(HERDSMAN)/.ready
 	else set -- "$$@" --ignore tests/boards -k "not emulated_microcontroller"; fi; \
 	command -v tshark >/dev/null || { echo "hanota: no tshark here" >&2; set -- "$$@" -m "not tshark"; }; \
 	[ $$# -eq 0 ] || [ -z "$$CI" ] || exit 1; \
-	$(VENV)/bin/pytest "$$@" || exit 1; \
+	$(VENV)/bin/pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder "$$@" || exit 1; \
 	[ $$# -eq 0 ] || echo "hanota: some tests did NOT run ($$*), for the reason given at the start; make toolchain, then make test" >&2
 
 lint: $(READY)

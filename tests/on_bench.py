@@ -5,6 +5,7 @@ As everywhere, an item passes only when the board itself has reported it as pass
 
 import asyncio
 import contextlib
+import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -69,6 +70,9 @@ class Board:
     def _tell(self, text):
         """To the terminal; pytest would keep for itself what is printed within a test."""
         reporter, capture = self._plugin("terminalreporter"), self._plugin("capturemanager")
+        if reporter is None:  # a worker of pytest-xdist has none
+            print(text, file=sys.stderr)
+            return
         with capture.global_and_fixture_disabled():
             reporter.ensure_newline()
             reporter.write_line(text)

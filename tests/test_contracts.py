@@ -99,14 +99,14 @@ def test_each_implementation_has_its_test():
 
 
 # The host board: the checks in the place of its payload, on its own objects.
-MAIN_CALL = '    sys.modules["boards.host.start"].main(sys.argv[1], runtime)\n'
+MAIN_CALL = '    sys.modules["boards.host.start"].main(sys.argv[1], facts.pop)\n'
 CHECK_CALL = """\
     sys.path.append({tree!r})
     from boards.host.board import Board
     from tools.on_device import board_check
 
     with open(sys.argv[1]) as file:
-        board = Board(json.load(file), runtime)
+        board = Board(json.load(file), facts.pop())
     board_check.run(board, lambda *result: board.emit("checked", {{"result": result}}))
 """
 # The launcher's own way to CPython, with the checks as the board's main().
@@ -117,9 +117,9 @@ from boards.host.board import Board
 from tools.emulator import launcher
 from tools.on_device import board_check
 
-def check(path, runtime):
+def check(path, facts):
     with open(path) as file:
-        board = Board(json.load(file), runtime)
+        board = Board(json.load(file), facts())
     board_check.run(board, lambda *result: board.emit("checked", {"result": result}))
 
 start.main = check

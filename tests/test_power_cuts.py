@@ -52,7 +52,7 @@ def shown(story, geometry, seed, cuts):
 
 
 @pytest.mark.parametrize(("story", "geometry", "effects"), MATRIX, ids=label)
-def test_no_cut_costs_more_than_a_unit(story, geometry, effects, capsys):
+def test_no_cut_costs_more_than_a_unit(story, geometry, effects, tell):
     count = cut = lives = most_twice = 0
     for seed, cuts in runs(story, geometry, effects):
         home = Home(story, geometry, cuts, seed)
@@ -65,12 +65,10 @@ def test_no_cut_costs_more_than_a_unit(story, geometry, effects, capsys):
         cut += home.cut_lives
         most_twice = max(most_twice, home.most_twice)
     assert cut > count  # the second cuts do fall
-    with capsys.disabled():
-        print(
-            f"\n{story.name} on {geometry}: {count} runs, {cut} cuts, {lives} boots, "
-            f"at most {most_twice} bytes fetched twice",
-            end="",
-        )
+    tell(
+        f"{story.name} on {geometry}: {count} runs, {cut} cuts, {lives} boots, "
+        f"at most {most_twice} bytes fetched twice"
+    )
 
 
 # What a broken device may raise instead of being judged.
@@ -78,7 +76,7 @@ CAUGHT = (Violation, FlashError, AssertionError, LookupError, TypeError, ValueEr
 
 
 @pytest.mark.parametrize(("seed_bug", "name"), BUGS)
-def test_each_seeded_bug_is_caught(seed_bug, name, monkeypatch, capsys):
+def test_each_seeded_bug_is_caught(seed_bug, name, monkeypatch, tell):
     seed_bug(monkeypatch)
     story = next(story for story in (*STORIES, LONG_STORY) if story.name == name)
     tried = 0
@@ -89,8 +87,7 @@ def test_each_seeded_bug_is_caught(seed_bug, name, monkeypatch, capsys):
                 Home(story, geometry, cuts, seed).run()
         except CAUGHT as caught:
             where = f"run {tried}, {name} on {geometry}"
-            with capsys.disabled():
-                print(f"\n{seed_bug.__name__}: caught in {where}: {caught!r}", end="")
+            tell(f"{seed_bug.__name__}: caught in {where}: {caught!r}")
             return
     raise AssertionError(f"not caught in {tried} runs")
 

@@ -35,11 +35,10 @@ SEED = 20261123
 DEADLINE_S = 400
 
 
-def test_200_cuts_on_our_own_hub(capsys):
+def test_200_cuts_on_our_own_hub(tell):
     command = [sys.executable, "-m", "tools", "powercut", "--cuts", str(CUTS)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
-    with capsys.disabled():
-        print(f"\n{done.stdout.strip()}", end="")
+    tell(done.stdout.strip())
     assert done.returncode == 0, done.stdout + done.stderr
     found = re.search(r"(\d+) cuts, (\d+) updates, (\d+) failures, at most (\d+) bytes", done.stdout)
     assert found, done.stdout

@@ -9,13 +9,9 @@ MOST_PLAIN = 375_000
 MOST_TO_FLASH = 60_000
 
 
-def test_a_block_costs_no_more_than_it_did(capsys):
+def test_a_block_costs_no_more_than_it_did(tell):
     plain, viper = bench_block.measure(False), bench_block.measure(True)
-    with capsys.disabled():
-        print(
-            f"\na block of {bench_block.BLOCK} bytes: {plain.whole:,} instructions, viper {viper.whole:,}",
-            end="",
-        )
+    tell(f"a block of {bench_block.BLOCK} bytes: {plain.whole:,} instructions, viper {viper.whole:,}")
     assert viper.whole < MOST_WITH_MACHINE_CODE
     assert plain.whole < MOST_PLAIN
     assert viper.to_flash < MOST_TO_FLASH

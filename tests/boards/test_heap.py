@@ -15,24 +15,20 @@ HEAP = 36
 HEAP_64_BITS = 64
 
 
-def updated(made, board, heap, interpreter, capsys):
+def updated(made, board, heap, interpreter, tell):
     """Bytes in use at rest; an update with ``heap`` KiB has come to its end."""
     check_firmware(board)
     idle, busy = asyncio.run(bench_board.update(made, board, heap, interpreter))
-    with capsys.disabled():
-        print(
-            f"\nheap of {board}: {idle[-1]:,} bytes at rest, {max(busy):,} in an update, of {heap} KiB",
-            end="",
-        )
+    tell(f"heap of {board}: {idle[-1]:,} bytes at rest, {max(busy):,} in an update, of {heap} KiB")
     assert idle[-1] < idle[0]
     assert idle[-1] < min(busy)
     return idle[-1]
 
 
-def test_an_update_in_a_small_heap_and_less_than_12_kib_at_rest(tmp_path, capsys):
+def test_an_update_in_a_small_heap_and_less_than_12_kib_at_rest(tmp_path, tell):
     made = bench_board.make_images(tmp_path, sample=False)
-    assert updated(made, BOARD, HEAP, MICROPYTHON, capsys) < REST
+    assert updated(made, BOARD, HEAP, MICROPYTHON, tell) < REST
 
 
-def test_an_update_in_64_kib_on_64_bits(tmp_path, capsys):
-    updated(bench.make_images(tmp_path), HOST, HEAP_64_BITS, OWN_FIRMWARE, capsys)
+def test_an_update_in_64_kib_on_64_bits(tmp_path, tell):
+    updated(bench.make_images(tmp_path), HOST, HEAP_64_BITS, OWN_FIRMWARE, tell)

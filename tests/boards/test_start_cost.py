@@ -8,15 +8,13 @@ MOST_CODE = 5_300
 MOST_OBJECTS = 1_200
 
 
-def test_what_a_start_costs(capsys):
+def test_what_a_start_costs(tell):
     start = bench_start.measure()
     in_place, copied, source = (start.imports[form] for form in (".mpy in place", ".mpy copied", ".py"))
-    with capsys.disabled():
-        print(
-            f"\nboot: {start.boot:,} instructions, {start.hash_kib:,} a KiB hashed;"
-            f" import in place keeps {in_place.heap:,} bytes, copied {copied.heap:,}, .py {source.heap:,}",
-            end="",
-        )
+    tell(
+        f"boot: {start.boot:,} instructions, {start.hash_kib:,} a KiB hashed;"
+        f" import in place keeps {in_place.heap:,} bytes, copied {copied.heap:,}, .py {source.heap:,}"
+    )
     # The parts are the whole boot, but for the record of it, and for what the collector does another time.
     assert 0.9 * start.boot < start.signature + start.hash_image < 1.02 * start.boot
     assert start.hash_image > (start.image // 1024) * start.hash_kib * 0.9

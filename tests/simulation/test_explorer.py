@@ -27,15 +27,14 @@ SMALL = "256/16x8"
 
 
 @pytest.mark.parametrize("story", stories.STORIES)
-def test_a_cut_at_every_operation_of_every_story(story, capsys):
+def test_a_cut_at_every_operation_of_every_story(story, tell):
     runs = states = 0
     for geometry in stories.GEOMETRIES.values():
         tally = Explorer(stories.STORIES[story], geometry).explore()
         assert not tally.failures, "\n".join(f"{f.text}\n{f.replay}" for f in tally.failures)
         runs += tally.runs
         states += tally.states
-    with capsys.disabled():
-        print(f"\n{story}: {runs} runs, {states} states, 0 failures", end="")
+    tell(f"{story}: {runs} runs, {states} states, 0 failures")
     assert runs >= len(stories.GEOMETRIES) * 8
 
 

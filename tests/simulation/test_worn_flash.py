@@ -136,7 +136,7 @@ def live_through(seed: int) -> Wear:
     raise oracle.Violation("it boots for ever", oracle.BOUNDED)
 
 
-def test_a_part_that_wears_out_costs_no_promise(capsys):
+def test_a_part_that_wears_out_costs_no_promise(tell):
     failed = cut = 0
     with explorer.remembered_signatures():
         for seed in range(RUNS):
@@ -144,11 +144,7 @@ def test_a_part_that_wears_out_costs_no_promise(capsys):
             failed += bool(wear.failed)
             cut += 0 < wear.cut <= wear.operations
     assert failed > RUNS // 10 and cut > RUNS // 10
-    with capsys.disabled():
-        print(
-            f"\n{RUNS} stories on parts that wear out: operations failed in {failed}, a cut in {cut}",
-            end="",
-        )
+    tell(f"{RUNS} stories on parts that wear out: operations failed in {failed}, a cut in {cut}")
 
 
 def test_a_journal_that_believes_what_it_wrote_is_found_out(monkeypatch):

@@ -70,7 +70,7 @@ _LOST = (
     ("a failed image is installed", _AGENT, "        except Rejected as refusal:\n            self._refuse(refusal)\n            return\n        self._board.emit(\"verified\"", "        except Rejected:\n            pass\n        self._board.emit(\"verified\"", "spoiled"),
     ("a refused image is fetched again", _AGENT, "or store.rejected_before(offer)", "or False", "spoiled"),
     ("a download goes on after a query without proof", _AGENT, "client.download.go_on(store.proof)", "client.download.go_on()", "swapped", "256/16x8 1024/8x2"),
-    ("a download goes on after a reset without proof", _AGENT, "proof = None if store.complete else store.proof", "proof = None", "swapped", "256/16x8 1024/8x2"),
+    ("a download goes on after a reset without proof", _AGENT, "store.until_boundary(offset), size, store.proof)", "store.until_boundary(offset), size)", "swapped", "256/16x8 1024/8x2"),
     ("what was accepted has no proof before its head is on flash", _STORE, "None if self._tentative or not state.accepted else state.identity", "self.manifest.digest if self.manifest else None", "swapped", "512/4x4", 2),
     ("the trial is confirmed at once", _TRIAL, "        elif passed and heard:", "        elif True:", "crash hang"),
 )
