@@ -29,6 +29,7 @@ ROOT = TESTS.parent
 PORTABLE = TESTS / "portable"
 RUNNER = TESTS / "run_on_micropython.py"
 HEAP_SIZE = "512k"
+LONG = ("test_rig.py", "test_real_power_cuts.py", "test_client_exploration.py")
 SHARING = ("tests/end_to_end", "tests/interop")
 TARGETS = ("cpython", "micropython", "all")
 FRAME = re.compile(r'^(\s*)File "(.+)", line (\d+)')
@@ -86,6 +87,11 @@ def pytest_xdist_make_scheduler(config, log):
             return folder if folder in SHARING else path
 
     return Scopes(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """What takes minutes comes first: else one process is left with it when all else is done."""
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 @pytest.hookimpl(wrapper=True)
