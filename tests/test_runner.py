@@ -24,7 +24,7 @@ def project(pytester):
     """A project with nothing but the runner: ``project(source, *options)`` runs pytest on a portable file."""
     pytester.mkdir("tests")
     portable = pytester.mkdir("tests/portable")
-    for name in ("conftest.py", "run_on_micropython.py"):
+    for name in ("conftest.py", "processes.py", "run_on_micropython.py"):
         shutil.copy(HERE / name, pytester.path / "tests" / name)
 
     def run(source, *options):

@@ -22,10 +22,8 @@ from tools.rig import on_device
 SMOKE_S = 900.0  # on a host that is busy with everything else, too
 SEED = "20261125"
 # A slice: what the board reads, its tables, its frames; and 20,000 blocks the whole way with
-# the heap locked, for whose scripted world the heap of a device is too small. Whole files on end load the
-# same modules over the console 47 times: 66 s that say nothing new.
-ON_DEVICE = ["test_cbor.py", "test_zdo.py", "test_reject.py"]
-ON_DEVICE += [f"test_whole_block_path.py::test_20000_blocks_from_wire_to_flash_under_one_lock[bench {BOARD}]"]
+# the heap locked, for whose scripted world the heap of a device is too small.
+ON_DEVICE = ["test_cbor", "test_zdo", "test_reject", "test_whole_block_path"]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +85,7 @@ def test_the_rig_cuts_where_the_simulator_cuts(smoke):
 
 def test_a_slice_of_the_portable_tests_on_the_bench():
     """And a test that is not there is no pass: a name that the board does not know fails."""
-    files = [f"tests/portable/{name}" for name in ON_DEVICE]
+    files = [f"tests/portable/{name}.py" for name in ON_DEVICE]
     command = [sys.executable, "-m", "pytest", "--bench", BOARD, "-p", "no:cacheprovider", *files]
     done = subprocess.run(command, capture_output=True, text=True, cwd=layout.ROOT, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
